@@ -1,0 +1,92 @@
+package io.mola.core.backend;
+
+/**
+ * Checks every call before it reaches a backend: shapes, missing operands, overlaps of outputs with
+ * inputs or other outputs, use after close, operands of another backend. The words are the same for
+ * every backend, and kernels stay bare.
+ *
+ * <p>It costs a few comparisons per call, nothing per element. Tensors and matrices of a checked
+ * backend are wrapped and work with it only. What lies in device memory (ids, rows, spans) is not
+ * checked here: whoever uploads it checks it.
+ */
+public final class CheckedBackend implements Backend {
+  private final Backend inner;
+  private final Memory memory;
+  private final LinearOps linear;
+  private final AdapterOps adapters;
+  private final RouterOps routers;
+  private final NormOps norm;
+  private final AttentionOps attention;
+  private final ActivationOps activation;
+  private final LossOps loss;
+  private final OptimizerOps optimizer;
+
+  /** Wraps {@code inner}; closing this closes it. */
+  CheckedBackend(Backend inner) {
+    this.inner = inner;
+    memory = new CheckedMemory(inner.memory());
+    linear = new CheckedLinearOps(inner.linear());
+    adapters = new CheckedAdapterOps(inner.adapters());
+    routers = new CheckedRouterOps(inner.routers());
+    norm = new CheckedNormOps(inner.norm());
+    attention = new CheckedAttentionOps(inner.attention());
+    activation = new CheckedActivationOps(inner.activation());
+    loss = new CheckedLossOps(inner.loss());
+    optimizer = new CheckedOptimizerOps(inner.optimizer());
+  }
+
+  @Override
+  public String name() {
+    return inner.name();
+  }
+
+  @Override
+  public Memory memory() {
+    return memory;
+  }
+
+  @Override
+  public LinearOps linear() {
+    return linear;
+  }
+
+  @Override
+  public AdapterOps adapters() {
+    return adapters;
+  }
+
+  @Override
+  public RouterOps routers() {
+    return routers;
+  }
+
+  @Override
+  public NormOps norm() {
+    return norm;
+  }
+
+  @Override
+  public AttentionOps attention() {
+    return attention;
+  }
+
+  @Override
+  public ActivationOps activation() {
+    return activation;
+  }
+
+  @Override
+  public LossOps loss() {
+    return loss;
+  }
+
+  @Override
+  public OptimizerOps optimizer() {
+    return optimizer;
+  }
+
+  @Override
+  public void close() {
+    inner.close();
+  }
+}

@@ -1,0 +1,62 @@
+package io.mola.core.backend;
+
+import static io.mola.core.backend.Operands.ANY;
+
+import io.mola.core.quant.QuantType;
+import io.mola.core.quant.StoredMatrix;
+import io.mola.core.tensor.IntTensor;
+import io.mola.core.tensor.MemoryPlan;
+import io.mola.core.tensor.Tensor;
+
+/** Checks lengths of host arrays and wraps what the backend hands out. */
+record CheckedMemory(Memory inner) implements Memory {
+  @Override
+  public Region allocate(MemoryPlan plan) {
+    return new CheckedRegion(inner.allocate(plan));
+  }
+
+  @Override
+  public FrozenMatrix load(StoredMatrix matrix) {
+    return new CheckedMatrix(matrix.name(), inner.load(matrix));
+  }
+
+  @Override
+  public long frozenBytes(QuantType type, int out, int in) {
+    return inner.frozenBytes(type, out, in);
+  }
+
+  @Override
+  public long workspaceBytes(int tokens, int widest, int stackedRank) {
+    return inner.workspaceBytes(tokens, widest, stackedRank);
+  }
+
+  @Override
+  public void upload(float[] from, Tensor to) {
+    Operands operands = new Operands("memory.upload");
+    Tensor target = operands.output("to", to, ANY, ANY);
+    long size = (long) to.rows() * to.cols();
+    operands.require(
+        from.length == size, "from has " + from.length + " elements, expected " + size);
+    inner.upload(from, target);
+  }
+
+  @Override
+  public void upload(int[] from, IntTensor to) {
+    Operands operands = new Operands("memory.upload");
+    IntTensor target = operands.ints("to", to, ANY, ANY);
+    long size = (long) to.rows() * to.cols();
+    operands.require(
+        from.length >= size, "from has " + from.length + " elements, expected at least " + size);
+    inner.upload(from, target);
+  }
+
+  @Override
+  public void download(Tensor from, float[] to) {
+    Operands operands = new Operands("memory.download");
+    Tensor source = operands.input("from", from, ANY, ANY);
+    long size = (long) from.rows() * from.cols();
+    operands.require(
+        to.length >= size, "to has " + to.length + " elements, expected at least " + size);
+    inner.download(source, to);
+  }
+}

@@ -1,0 +1,46 @@
+package io.mola.core.backend;
+
+import io.mola.core.tensor.IntTensor;
+import io.mola.core.tensor.MemoryPlan;
+import io.mola.core.tensor.Tensor;
+
+/** A region whose tensors know where they lie, and that they are gone once it is closed. */
+final class CheckedRegion implements Region {
+  private final Region inner;
+  private boolean closed;
+
+  CheckedRegion(Region inner) {
+    this.inner = inner;
+  }
+
+  void requireOpen(String slot) {
+    if (closed) {
+      throw new IllegalStateException("the region of slot " + slot + " is closed");
+    }
+  }
+
+  @Override
+  public MemoryPlan plan() {
+    return inner.plan();
+  }
+
+  @Override
+  public Tensor tensor(String name) {
+    requireOpen(name);
+    return new CheckedTensor(this, name, 0, inner.tensor(name));
+  }
+
+  @Override
+  public IntTensor ints(String name) {
+    requireOpen(name);
+    return new CheckedIntTensor(this, name, inner.ints(name));
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      inner.close();
+    }
+  }
+}

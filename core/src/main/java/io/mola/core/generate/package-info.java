@@ -1,0 +1,2 @@
+/** Generation with a key-value cache, and sampling. */
+package io.mola.core.generate;

@@ -1,0 +1,265 @@
+package io.mola.core.adapter;
+
+import io.mola.core.backend.AdapterOps.State;
+import io.mola.core.backend.Backend;
+import io.mola.core.backend.Dropout;
+import io.mola.core.backend.Experts;
+import io.mola.core.backend.FrozenMatrix;
+import io.mola.core.backend.Region;
+import io.mola.core.model.DeviceBatch;
+import io.mola.core.model.LinearHook;
+import io.mola.core.model.Projection;
+import io.mola.core.model.TokenBatch;
+import io.mola.core.tensor.IntTensor;
+import io.mola.core.tensor.MemoryPlan;
+import io.mola.core.tensor.Tensor;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The mixture of experts around every group of projections.
+ *
+ * <p><b>What is kept.</b> z, logits and gates of every layer and group: they are narrow (a few
+ * hundred columns), and the backward pass needs them. Recomputation writes the same bits again.
+ * Inference uses one set for all layers.
+ *
+ * <p><b>Balance loss.</b> The routers' picks and probabilities are collected while the forward pass
+ * runs (not when a block is recomputed). {@link #finishForward} turns them into L per layer; the
+ * backward pass starts the gradient of each group's logits with the balance part.
+ */
+public final class MolaHook implements LinearHook {
+  private static final String SHARED = "adapter.shared.";
+
+  private final Backend backend;
+  private final AdapterParameters adapter;
+  private final Region region;
+  private final Tensor parameters;
+  private final @Nullable Tensor gradients;
+  private final BalanceTerms balance;
+  private final Settings settings;
+
+  private @Nullable IntTensor rowWeights;
+  private int step;
+  private @Nullable TokenBatch batch;
+  private boolean dropout;
+  private float share;
+
+  /**
+   * How the adapter is trained.
+   *
+   * @param balanceLoss which routers share a term
+   * @param coefficient of the balance loss
+   * @param seed of dropout
+   */
+  public record Settings(BalanceLoss balanceLoss, double coefficient, long seed) {
+    /** For inference: no balance loss. */
+    public static final Settings INFERENCE = new Settings(BalanceLoss.NONE, 0, 0);
+  }
+
+  /**
+   * An adapter in a region planned with {@link #plan} or {@link #inferencePlan}.
+   *
+   * @param parameters flat, [{@link AdapterParameters#rows}, {@link AdapterParameters#COLUMNS}]
+   * @param gradients same shape; null for inference
+   */
+  public MolaHook(
+      Backend backend,
+      AdapterParameters adapter,
+      Region region,
+      Tensor parameters,
+      @Nullable Tensor gradients,
+      Settings settings) {
+    this.backend = backend;
+    this.adapter = adapter;
+    this.region = region;
+    this.parameters = parameters;
+    this.gradients = gradients;
+    this.settings = settings;
+    balance = new BalanceTerms(adapter, settings.balanceLoss());
+  }
+
+  /** Adds the buffers for training with at most {@code tokens} rows. */
+  public static void plan(
+      MemoryPlan.Builder plan, AdapterParameters adapter, BalanceLoss balanceLoss, int tokens) {
+    int widest = 0;
+    for (int layer = 0; layer < adapter.config().layers(); layer++) {
+      for (Projection.Group group : Projection.Group.values()) {
+        addState(
+            plan,
+            slot(layer, group),
+            tokens,
+            adapter.stackedRank(layer, group),
+            adapter.routed(layer, group));
+        widest = Math.max(widest, adapter.routed(layer, group));
+      }
+    }
+    if (widest > 0) {
+      plan.f32(SHARED + "dLogits", tokens, widest);
+    }
+    new BalanceTerms(adapter, balanceLoss).plan(plan);
+  }
+
+  /** Adds the buffers for inference on at most {@code rows} rows at a time. */
+  public static void inferencePlan(MemoryPlan.Builder plan, AdapterParameters adapter, int rows) {
+    int rank = 0;
+    int routed = 0;
+    for (int layer = 0; layer < adapter.config().layers(); layer++) {
+      for (Projection.Group group : Projection.Group.values()) {
+        rank = Math.max(rank, adapter.stackedRank(layer, group));
+        routed = Math.max(routed, adapter.routed(layer, group));
+      }
+    }
+    addState(plan, SHARED, rows, rank, routed);
+  }
+
+  private static void addState(
+      MemoryPlan.Builder plan, String prefix, int rows, int rank, int routed) {
+    if (rank > 0) {
+      plan.f32(prefix + "z", rows, rank);
+    }
+    if (routed > 0) {
+      plan.f32(prefix + "logits", rows, routed).f32(prefix + "gates", rows, routed);
+    }
+  }
+
+  private static String slot(int layer, Projection.Group group) {
+    return "adapter" + layer + "." + group.label() + ".";
+  }
+
+  /**
+   * Begins a micro-batch.
+   *
+   * @param step optimiser step from 0
+   * @param dropout whether dropout is on
+   * @param share of this micro-batch in the rows of the effective batch
+   */
+  public void begin(TokenBatch batch, DeviceBatch device, int step, boolean dropout, float share) {
+    this.batch = batch;
+    rowWeights = device.rowWeights();
+    this.step = step;
+    this.dropout = dropout;
+    this.share = share;
+    balance.clear(backend, region);
+  }
+
+  /** {@code aux[layer,1] += share · L_layer} for every layer, after the forward pass. */
+  public void finishForward(Tensor aux) {
+    balance.addLosses(backend, region, share, aux);
+  }
+
+  @Override
+  public void forward(
+      int layer,
+      Projection.Group group,
+      Pass pass,
+      Tensor x,
+      List<FrozenMatrix> weights,
+      List<Tensor> ys) {
+    Optional<Experts> experts = adapter.experts(parameters, layer, group);
+    if (experts.isEmpty()) {
+      backend.linear().forward(x, weights, ys);
+      return;
+    }
+    State state = state(layer, group, x.rows(), pass == Pass.INFERENCE);
+    Dropout mask = pass == Pass.INFERENCE ? Dropout.NONE : mask(layer, group, x.rows());
+    backend.adapters().forward(x, weights, experts.get(), mask, state, ys);
+    if (pass == Pass.FORWARD) {
+      balance.count(backend, region, layer, group, experts.get(), state, counted(x.rows()));
+    }
+  }
+
+  @Override
+  public void backward(
+      int layer,
+      Projection.Group group,
+      List<Tensor> dys,
+      Tensor x,
+      List<FrozenMatrix> weights,
+      @Nullable Tensor dx) {
+    Tensor target = gradients;
+    if (target == null) {
+      throw new IllegalStateException("this adapter was opened for inference");
+    }
+    Optional<Experts> experts = adapter.experts(parameters, layer, group);
+    if (experts.isEmpty()) {
+      if (dx != null) {
+        backend.linear().backward(dys, weights, dx);
+      }
+      return;
+    }
+    State state = state(layer, group, x.rows(), false);
+    Tensor dLogits = null;
+    if (experts.get().routed() > 0) {
+      dLogits = view(SHARED + "dLogits", x.rows(), experts.get().routed());
+      backend.activation().zero(dLogits);
+      float factor = (float) (settings.coefficient() * share);
+      balance.startGradient(
+          backend, region, layer, group, experts.get(), state, counted(x.rows()), factor, dLogits);
+    }
+    Experts into = adapter.experts(target, layer, group).orElseThrow();
+    backend
+        .adapters()
+        .backward(
+            dys, x, weights, experts.get(), mask(layer, group, x.rows()), state, into, dLogits, dx);
+  }
+
+  private IntTensor counted(int rows) {
+    if (rowWeights == null) {
+      throw new IllegalStateException("no micro-batch has begun");
+    }
+    return rowWeights.top(rows);
+  }
+
+  /**
+   * The mask of a group. A row has the same mask however the effective batch is cut: rows are
+   * numbered through it, labelled rows (when only they run) among themselves.
+   */
+  private Dropout mask(int layer, Projection.Group group, int rows) {
+    double p = adapter.shape().dropout();
+    if (!dropout || p == 0 || batch == null) {
+      return Dropout.NONE;
+    }
+    long firstRow = rows == batch.size() ? batch.firstRow() : batch.firstLabelled();
+    int stream = layer * Projection.Group.values().length + group.stream();
+    return new Dropout((float) p, settings.seed(), step, stream, firstRow);
+  }
+
+  private State state(int layer, Projection.Group group, int rows, boolean shared) {
+    String prefix = shared ? SHARED : slot(layer, group);
+    int rank = adapter.stackedRank(layer, group);
+    int routed = adapter.routed(layer, group);
+    return new State(
+        view(prefix + "z", rows, rank),
+        routed == 0 ? null : view(prefix + "logits", rows, routed),
+        routed == 0 ? null : view(prefix + "gates", rows, routed));
+  }
+
+  private Tensor view(String slot, int rows, int cols) {
+    return region.tensor(slot).slice(0, rows, cols);
+  }
+
+  @Override
+  public int lowestTrainedLayer() {
+    for (int layer = 0; layer < adapter.config().layers(); layer++) {
+      for (Projection.Group group : Projection.Group.values()) {
+        if (adapter.adapts(layer, group)) {
+          return layer;
+        }
+      }
+    }
+    return Integer.MAX_VALUE;
+  }
+
+  @Override
+  public boolean maySkipUnlabelledRows() {
+    int last = adapter.config().layers() - 1;
+    return !balance.counts(last, Projection.Group.GATE_UP)
+        && !balance.counts(last, Projection.Group.DOWN);
+  }
+
+  /** Picks per expert of the last micro-batch, by balance term; waits for the device. */
+  public List<BalanceTerms.Picks> picks() {
+    return balance.picks(backend, region);
+  }
+}

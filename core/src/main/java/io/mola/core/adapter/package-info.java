@@ -1,0 +1,2 @@
+/** Mixtures of LoRA experts: allocation, parameters, routing loss, the adapter folder, merging. */
+package io.mola.core.adapter;

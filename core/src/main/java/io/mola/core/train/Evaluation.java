@@ -1,0 +1,93 @@
+package io.mola.core.train;
+
+import io.mola.core.backend.Backend;
+import io.mola.core.backend.Region;
+import io.mola.core.data.Example;
+import io.mola.core.model.LinearHook.Pass;
+import io.mola.core.model.PassLimits;
+import io.mola.core.model.TokenBatch;
+import io.mola.core.model.TrainingPass;
+import io.mola.core.tensor.MemoryPlan;
+import io.mola.core.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Mean cross-entropy over examples, without dropout and without gradients. */
+public final class Evaluation {
+  private static final String LOSS = "evaluation.loss";
+
+  private final Backend backend;
+  private final TrainingPass pass;
+  private final Tensor loss;
+  private final PassLimits limits;
+
+  /**
+   * @param pass with buffers for at least the longest example
+   */
+  public Evaluation(Backend backend, TrainingPass pass, Region region, PassLimits limits) {
+    this.backend = backend;
+    this.pass = pass;
+    this.limits = limits;
+    loss = region.tensor(LOSS);
+  }
+
+  /** Adds the slot of the loss. */
+  public static void plan(MemoryPlan.Builder plan) {
+    plan.f32(LOSS, 1, 1);
+  }
+
+  /**
+   * What was measured.
+   *
+   * @param loss mean of −log p over all targets, natural logarithm
+   * @param targets number of targets
+   */
+  public record Result(double loss, long targets) {
+    /** exp(loss). */
+    public double perplexity() {
+      return Math.exp(loss);
+    }
+  }
+
+  /** Runs all examples, as many at a time as the buffers hold. */
+  public Result of(List<Example> examples) {
+    double sum = 0;
+    long targets = 0;
+    float[] host = new float[1];
+    for (List<Example> group : groups(examples)) {
+      TokenBatch batch = BatchBuilder.of(group);
+      backend.activation().zero(loss);
+      pass.upload(batch);
+      pass.forward(Pass.INFERENCE, 0, loss);
+      backend.memory().download(loss, host);
+      sum += host[0];
+      targets += batch.labelled();
+    }
+    return new Result(sum / targets, targets);
+  }
+
+  private List<List<Example>> groups(List<Example> examples) {
+    List<List<Example>> groups = new ArrayList<>();
+    List<Example> group = new ArrayList<>();
+    int tokens = 0;
+    int labelled = 0;
+    for (Example example : examples) {
+      boolean full =
+          tokens + example.length() > limits.tokens()
+              || labelled + example.targets() > limits.labelled();
+      if (full && !group.isEmpty()) {
+        groups.add(List.copyOf(group));
+        group.clear();
+        tokens = 0;
+        labelled = 0;
+      }
+      group.add(example);
+      tokens += example.length();
+      labelled += example.targets();
+    }
+    if (!group.isEmpty()) {
+      groups.add(List.copyOf(group));
+    }
+    return groups;
+  }
+}

@@ -1,0 +1,61 @@
+package io.mola.core.train;
+
+import io.mola.core.model.PassLimits;
+import io.mola.core.tensor.MemoryPlan;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * What a run will need, known before anything is allocated.
+ *
+ * @param limits sizes of the training pass
+ * @param slots device buffers: parameters, gradients, moments, activations
+ * @param weightCacheBytes packed form of the frozen weights
+ * @param workspaceBytes scratch of the backend
+ * @param mappedBytes pages of the model's files, all of which are read at least once; shared with
+ *     other processes and given back by the system under pressure
+ * @param runtimeBytes the Java runtime, code, tokenizer and data set
+ */
+public record FootprintPlan(
+    PassLimits limits,
+    MemoryPlan slots,
+    long weightCacheBytes,
+    long workspaceBytes,
+    long mappedBytes,
+    long runtimeBytes) {
+
+  /** Bytes on the Java heap. */
+  public long heapBytes() {
+    return slots.bytes() + weightCacheBytes + workspaceBytes;
+  }
+
+  /** The plan's figure for the peak resident set of the process. */
+  public long totalBytes() {
+    return heapBytes() + mappedBytes + runtimeBytes;
+  }
+
+  /** The parts in bytes, for tables, largest concern first. */
+  public Map<String, Long> parts() {
+    Map<String, Long> parts = new LinkedHashMap<>();
+    parts.put("model file, mapped", mappedBytes);
+    parts.put("packed weights", weightCacheBytes);
+    parts.put("adapter parameters", sum(TrainingStep.PARAMETERS));
+    parts.put(
+        "gradients and optimiser",
+        sum(TrainingStep.GRADIENTS)
+            + sum(TrainingStep.FIRST_MOMENT)
+            + sum(TrainingStep.SECOND_MOMENT));
+    long adapter = parts.get("adapter parameters") + parts.get("gradients and optimiser");
+    parts.put("activations", slots.bytes() - adapter);
+    parts.put("backend workspace", workspaceBytes);
+    parts.put("Java runtime, tokenizer, data", runtimeBytes);
+    return parts;
+  }
+
+  private long sum(String slotName) {
+    return slots.slots().stream()
+        .filter(slot -> slot.name().equals(slotName))
+        .mapToLong(MemoryPlan.Slot::bytes)
+        .sum();
+  }
+}

@@ -1,0 +1,18 @@
+package io.mola.core.train;
+
+/** Told of the progress of a run, on the training thread, between steps. */
+public interface TrainingListener {
+  /** Everything is allocated; {@code totalSteps} steps follow. */
+  default void started(int totalSteps) {}
+
+  /** A step is done. */
+  default void step(StepReport report) {}
+
+  /** The held-back examples were evaluated after {@code step} steps. */
+  default void evaluated(int step, double loss) {}
+
+  /** Asked before each step: true ends the run in good order. */
+  default boolean stopRequested() {
+    return false;
+  }
+}

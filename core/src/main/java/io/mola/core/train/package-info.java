@@ -1,0 +1,2 @@
+/** The training loop, its configuration, schedule, optimiser state and checkpoints. */
+package io.mola.core.train;

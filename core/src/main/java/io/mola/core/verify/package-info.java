@@ -1,0 +1,2 @@
+/** Replays recorded cases of other implementations and measures the differences. */
+package io.mola.core.verify;

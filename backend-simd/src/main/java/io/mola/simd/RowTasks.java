@@ -1,0 +1,27 @@
+package io.mola.simd;
+
+import io.mola.simd.work.Stage;
+import io.mola.simd.work.Task;
+import io.mola.simd.work.WorkerPool;
+
+/** Loops whose iterations do not depend on each other, cut into tasks of fixed size. */
+final class RowTasks {
+  private RowTasks() {}
+
+  /** Runs {@code row} for 0 .. rows - 1. */
+  static void run(WorkerPool pool, int rows, int rowsPerTask, Task row) {
+    pool.run(stage(rows, rowsPerTask, row));
+  }
+
+  /** The tasks of the same. */
+  static Stage stage(int rows, int rowsPerTask, Task row) {
+    return new Stage(
+        (rows + rowsPerTask - 1) / rowsPerTask,
+        (task, worker) -> {
+          int end = Math.min(rows, (task + 1) * rowsPerTask);
+          for (int i = task * rowsPerTask; i < end; i++) {
+            row.run(i, worker);
+          }
+        });
+  }
+}

@@ -1,0 +1,261 @@
+package io.mola.simd.tiles;
+
+import io.mola.simd.tiles.Panels.Reading;
+import io.mola.simd.work.Stage;
+import java.util.Arrays;
+
+/**
+ * {@code y (+)= Σ_i x_i · w_i}, cut into tasks by output tiles only: each output is summed by one
+ * task in one order, so the result does not depend on threads, nor on how tasks are cut.
+ *
+ * <p>A task is some panels times some tiles. Block of k by block of k, panel by panel, it widens
+ * the block of the panel into scratch memory and multiplies all its tiles with it. Between blocks
+ * the sums stay in a contiguous scratch; y, whose rows may lie a power of two apart, is read in the
+ * first block and written in the last. A further term is just more blocks.
+ */
+public final class Product {
+  /** Up to this many rows are multiplied one by one, four panels at once. */
+  static final int FEW_ROWS = 2;
+
+  private static final int ROWS = MicroKernel.ROWS;
+  private static final int COLUMNS = MicroKernel.COLUMNS;
+  private static final int TILE = ROWS * COLUMNS;
+
+  /** Rows of an output tile that {@link MicroKernel#half} computes. */
+  private static final int HALF_ROWS = 4;
+
+  /** Tiles of a task: about 130 to 200 tokens. */
+  private static final int TILES_PER_TASK = 26;
+
+  /** Panels of a task: many, so that a block of x is seldom read from the outer cache. */
+  private static final int PANELS_PER_TASK = 16;
+
+  /** Fewer panels per task if there would be fewer tasks than this to balance. */
+  private static final int FEWEST_TASKS = 24;
+
+  private final float[] y;
+  private final int yo;
+  private final int ld;
+  private final boolean add;
+  private final Term[] terms;
+  private final WorkerScratch[] scratch;
+  private final int n;
+  private final int columns;
+  private final int panels;
+  private final int tiles;
+  private final boolean direct;
+  private final int tileBlocks;
+  private final int tilesPerTask;
+  private final int panelsPerTask;
+
+  private Product(WorkerScratch[] scratch, float[] y, int yo, int ld, boolean add, Term... terms) {
+    this.y = y;
+    this.yo = yo;
+    this.ld = ld;
+    this.add = add;
+    this.terms = terms;
+    this.scratch = scratch;
+    this.n = terms[0].x().n();
+    this.columns = terms[0].w().n();
+    this.panels = terms[0].w().count();
+    this.tiles = terms[0].x().tiles();
+    Reading reading = Reading.BLOCKS;
+    for (Term term : terms) {
+      Reading r = term.w().reading();
+      reading = r.compareTo(reading) > 0 ? r : reading;
+    }
+    this.direct = reading == Reading.BLOCK_BY_BLOCK;
+    int blocks =
+        switch (reading) {
+          case BLOCKS -> PackedActivations.ceiling(tiles, TILES_PER_TASK);
+          case PANEL_BY_PANEL -> 1;
+          case BLOCK_BY_BLOCK -> Math.min(tiles, scratch.length);
+        };
+    this.tilesPerTask = PackedActivations.ceiling(tiles, blocks);
+    this.tileBlocks = PackedActivations.ceiling(tiles, tilesPerTask);
+    if (reading == Reading.BLOCKS && n <= FEW_ROWS) {
+      this.panelsPerTask = MicroKernel.ROW_PANELS;
+    } else {
+      this.panelsPerTask = panelsPerTask(reading);
+    }
+  }
+
+  private int panelsPerTask(Reading reading) {
+    if (reading != Reading.BLOCKS) {
+      return reading == Reading.PANEL_BY_PANEL ? 1 : panels;
+    }
+    int group = PANELS_PER_TASK;
+    while (group > 1 && tileBlocks * PackedActivations.ceiling(panels, group) < FEWEST_TASKS) {
+      group /= 2;
+    }
+    return group;
+  }
+
+  /**
+   * The tasks of a product.
+   *
+   * @param y row-major at {@code yo}, rows {@code ld} apart
+   * @param add {@code +=}, else {@code =}
+   * @param terms at least one, all of the same n and outputs
+   */
+  public static Stage of(Workbench bench, float[] y, int yo, int ld, boolean add, Term... terms) {
+    Product product = new Product(bench.scratch(), y, yo, ld, add, terms);
+    int groups = PackedActivations.ceiling(product.panels, product.panelsPerTask);
+    return new Stage(groups * product.tileBlocks, product::run);
+  }
+
+  private void run(int task, int worker) {
+    int p0 = task / tileBlocks * panelsPerTask;
+    int p1 = Math.min(panels, p0 + panelsPerTask);
+    int t0 = task % tileBlocks * tilesPerTask;
+    int t1 = Math.min(tiles, t0 + tilesPerTask);
+    if (n <= FEW_ROWS && panelsPerTask == MicroKernel.ROW_PANELS && !direct) {
+      fewRows(p0, p1, scratch[worker]);
+    } else {
+      for (int i = 0; i < terms.length; i++) {
+        term(i, p0, p1, t0, t1, scratch[worker]);
+      }
+    }
+  }
+
+  private void term(int i, int p0, int p1, int t0, int t1, WorkerScratch s) {
+    PackedActivations x = terms[i].x();
+    Panels w = terms[i].w();
+    int from = terms[i].from();
+    float[] sums = s.sums(direct ? TILE : (p1 - p0) * (t1 - t0) * TILE);
+    for (int k0 = 0; k0 < x.k(); k0 += x.step()) {
+      int kc = Math.min(x.step(), x.k() - k0);
+      boolean first = i == 0 && k0 == 0;
+      boolean last = i == terms.length - 1 && k0 + kc == x.k();
+      for (int p = p0; p < p1; p++) {
+        int wo = w.load(p, from + k0, kc, s, 1, 0);
+        int whole = p * COLUMNS + COLUMNS <= columns ? Math.min(t1, n / ROWS) : t0;
+        int so = (p - p0) * (t1 - t0) * TILE;
+        wholeTiles(x, k0, kc, w.array(s), wo, p, t0, Math.max(t0, whole), first, last, sums, so);
+        for (int t = Math.max(t0, whole); t < t1; t++) {
+          int at = direct ? 0 : so + (t - t0) * TILE;
+          edgeTile(x, k0, kc, w.array(s), wo, p, t, first, last, sums, at);
+        }
+      }
+    }
+  }
+
+  /** Tiles that lie wholly inside y. */
+  private void wholeTiles(
+      PackedActivations x,
+      int k0,
+      int kc,
+      float[] w,
+      int wo,
+      int p,
+      int t0,
+      int t1,
+      boolean first,
+      boolean last,
+      float[] sums,
+      int so) {
+    boolean fromY = first || direct;
+    boolean toY = last || direct;
+    boolean load = !first || add;
+    int stride = x.stride(k0);
+    int xo = x.offset(k0, t0);
+    int at = yo + t0 * ROWS * ld + p * COLUMNS;
+    float[] in = fromY ? y : sums;
+    float[] to = toY ? y : sums;
+    int io = fromY ? at : so;
+    int oo = toY ? at : so;
+    int ldi = fromY ? ld : COLUMNS;
+    int ldo = toY ? ld : COLUMNS;
+    int[] data = x.data();
+    for (int t = 0; t < t1 - t0; t++) {
+      MicroKernel.tile(
+          data,
+          xo + t * stride,
+          w,
+          wo,
+          kc,
+          load,
+          in,
+          io + t * ROWS * ldi,
+          ldi,
+          to,
+          oo + t * ROWS * ldo,
+          ldo);
+    }
+  }
+
+  /** A tile that reaches beyond y goes through the scratch as a whole. */
+  private void edgeTile(
+      PackedActivations x,
+      int k0,
+      int kc,
+      float[] w,
+      int wo,
+      int p,
+      int t,
+      boolean first,
+      boolean last,
+      float[] sums,
+      int so) {
+    int rows = Math.min(ROWS, n - t * ROWS);
+    int width = Math.min(COLUMNS, columns - p * COLUMNS);
+    int at = yo + t * ROWS * ld + p * COLUMNS;
+    boolean load = !first || add;
+    if (load && (first || direct)) {
+      for (int r = 0; r < rows; r++) {
+        System.arraycopy(y, at + r * ld, sums, so + r * COLUMNS, width);
+      }
+    }
+    int xo = x.offset(k0, t);
+    if (rows <= HALF_ROWS) {
+      MicroKernel.half(x.data(), xo, w, wo, kc, load, sums, so, COLUMNS, sums, so, COLUMNS);
+    } else {
+      MicroKernel.tile(x.data(), xo, w, wo, kc, load, sums, so, COLUMNS, sums, so, COLUMNS);
+    }
+    if (last || direct) {
+      for (int r = 0; r < rows; r++) {
+        System.arraycopy(sums, so + r * COLUMNS, y, at + r * ld, width);
+      }
+    }
+  }
+
+  /** One or two rows: the panels are widened four at a time and each row is multiplied alone. */
+  private void fewRows(int p0, int p1, WorkerScratch s) {
+    int slab = MicroKernel.ROW_PANELS * COLUMNS;
+    float[] sums = s.sums(FEW_ROWS * slab);
+    for (int r = 0; r < n; r++) {
+      Arrays.fill(sums, r * slab, (r + 1) * slab, 0f);
+      if (add) {
+        copyRow(p0, p1, r, sums, r * slab, true);
+      }
+    }
+    for (Term term : terms) {
+      PackedActivations x = term.x();
+      Panels w = term.w();
+      for (int k0 = 0; k0 < x.k(); k0 += x.step()) {
+        int kc = Math.min(x.step(), x.k() - k0);
+        int w0 = w.load(p0, term.from() + k0, kc, s, MicroKernel.ROW_PANELS, 0);
+        int w1 = p0 + 1 < p1 ? w.load(p0 + 1, term.from() + k0, kc, s, 4, 1) : w0;
+        int w2 = p0 + 2 < p1 ? w.load(p0 + 2, term.from() + k0, kc, s, 4, 2) : w0;
+        int w3 = p0 + 3 < p1 ? w.load(p0 + 3, term.from() + k0, kc, s, 4, 3) : w0;
+        for (int r = 0; r < n; r++) {
+          MicroKernel.row(
+              x.data(), x.offset(k0, 0) + r, w.array(s), w0, w1, w2, w3, kc, sums, r * slab);
+        }
+      }
+    }
+    for (int r = 0; r < n; r++) {
+      copyRow(p0, p1, r, sums, r * slab, false);
+    }
+  }
+
+  private void copyRow(int p0, int p1, int r, float[] sums, int so, boolean in) {
+    int from = yo + r * ld + p0 * COLUMNS;
+    int width = Math.min(p1 * COLUMNS, columns) - p0 * COLUMNS;
+    if (in) {
+      System.arraycopy(y, from, sums, so, width);
+    } else {
+      System.arraycopy(sums, so, y, from, width);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+package io.mola.simd.tiles;
+
+import io.mola.core.quant.RowDecoder;
+import io.mola.core.quant.StoredMatrix;
+
+/**
+ * A frozen matrix in the forward direction, decoded from its file at each use: the rows of a panel
+ * at once, then turned block by block.
+ */
+final class StreamedRows extends Panels {
+  private final StoredMatrix matrix;
+
+  StreamedRows(StoredMatrix matrix) {
+    super(matrix.in(), matrix.out());
+    this.matrix = matrix;
+  }
+
+  @Override
+  int load(int panel, int k0, int kc, WorkerScratch scratch, int room, int slot) {
+    int rows = Math.min(COLUMNS, n() - panel * COLUMNS);
+    float[] decoded = scratch.keptRows(this, panel);
+    if (decoded == null) {
+      decoded = scratch.rows(COLUMNS * k());
+      for (int j = 0; j < rows; j++) {
+        RowDecoder.decodeRow(matrix, panel * COLUMNS + j, decoded, j * k());
+        RowDecoder.requireFinite(matrix, panel * COLUMNS + j, decoded, j * k());
+      }
+      scratch.keepRows(this, panel);
+    }
+    float[] to = scratch.panel(room * kc * COLUMNS);
+    int at = slot * kc * COLUMNS;
+    for (int j = 0; j < COLUMNS; j++) {
+      int from = j * k() + k0;
+      for (int i = 0; i < kc; i++) {
+        to[at + i * COLUMNS + j] = j < rows ? decoded[from + i] : 0f;
+      }
+    }
+    return at;
+  }
+
+  @Override
+  Reading reading() {
+    return Reading.PANEL_BY_PANEL;
+  }
+}

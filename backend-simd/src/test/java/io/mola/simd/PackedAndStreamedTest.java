@@ -1,0 +1,106 @@
+package io.mola.simd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mola.core.backend.Backend;
+import io.mola.core.backend.BackendSettings;
+import io.mola.core.backend.FrozenMatrix;
+import io.mola.core.backend.Region;
+import io.mola.core.quant.QuantType;
+import io.mola.core.quant.RowOrder;
+import io.mola.core.quant.StoredMatrix;
+import io.mola.core.tensor.MemoryPlan;
+import io.mola.core.tensor.Tensor;
+import io.mola.simd.tiles.FrozenPanels.Direction;
+import io.mola.simd.work.WorkerPool;
+import io.mola.testdata.QuantisedMatrices;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** How a product is computed (cache, batch) cannot be seen in its bits. */
+class PackedAndStreamedTest {
+  private static final int OUT = 83;
+
+  /** Outputs of both directions, one after the other. */
+  private static float[] products(StoredMatrix matrix, int n, long cacheBytes) {
+    try (Backend backend = new SimdBackendProvider().open(new BackendSettings(2, cacheBytes));
+        FrozenMatrix w = backend.memory().load(matrix)) {
+      MemoryPlan plan =
+          new MemoryPlan.Builder()
+              .f32("x", n, matrix.in())
+              .f32("y", n, matrix.out())
+              .f32("dx", n, matrix.in())
+              .build();
+      Region region = backend.memory().allocate(plan);
+      Tensor x = region.tensor("x");
+      Random random = new Random(5);
+      float[] values = new float[n * matrix.in()];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) random.nextGaussian();
+      }
+      backend.memory().upload(values, x);
+      backend.linear().forward(x, List.of(w), List.of(region.tensor("y")));
+      backend.linear().backward(List.of(region.tensor("y")), List.of(w), region.tensor("dx"));
+      float[] y = new float[n * matrix.out()];
+      backend.memory().download(region.tensor("y"), y);
+      backend.memory().download(region.tensor("dx"), values);
+      float[] both = Arrays.copyOf(y, y.length + values.length);
+      System.arraycopy(values, 0, both, y.length, values.length);
+      return both;
+    }
+  }
+
+  private static StoredMatrix matrix(QuantType type) {
+    int in = QuantisedMatrices.width(type, 700);
+    return QuantisedMatrices.random(type, OUT, in, RowOrder.PLAIN, 3);
+  }
+
+  @ParameterizedTest
+  @EnumSource(QuantType.class)
+  void streamedWeightsGiveTheBitsOfPackedOnes(QuantType type) {
+    StoredMatrix matrix = matrix(type);
+    for (int n : new int[] {1, 6, 23}) {
+      assertThat(products(matrix, n, 0)).isEqualTo(products(matrix, n, Long.MAX_VALUE));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(QuantType.class)
+  void aRowHasTheSameBitsInABatchOfAnySize(QuantType type) {
+    StoredMatrix matrix = matrix(type);
+    float[] whole = products(matrix, 23, Long.MAX_VALUE);
+    for (int n = 1; n < 23; n += n < 9 ? 1 : 5) {
+      float[] some = products(matrix, n, Long.MAX_VALUE);
+      int outputs = n * OUT;
+      assertThat(IntStream.range(0, outputs).allMatch(i -> some[i] == whole[i])).isTrue();
+      int inputs = n * matrix.in();
+      assertThat(IntStream.range(0, inputs).allMatch(i -> some[outputs + i] == whole[23 * OUT + i]))
+          .isTrue();
+    }
+  }
+
+  @Test
+  void theCacheStaysWithinItsBudgetAndIsEmptyAfterClose() {
+    StoredMatrix matrix = matrix(QuantType.Q4_1);
+    try (Backend backend = new SimdBackendProvider().open(new BackendSettings(1, 0))) {
+      long both = backend.memory().frozenBytes(matrix.type(), matrix.out(), matrix.in());
+      PanelCache cache = new PanelCache(both + 2048, new WorkerPool(1));
+      SimdFrozenMatrix first = new SimdFrozenMatrix(matrix, cache);
+      SimdFrozenMatrix second = new SimdFrozenMatrix(matrix, cache);
+      for (Direction direction : Direction.values()) {
+        assertThat(first.panels(direction).bytes()).isPositive();
+      }
+      assertThat(cache.bytes()).isBetween(both, both + 2048);
+      for (Direction direction : Direction.values()) {
+        assertThat(second.panels(direction).bytes()).as("streamed").isZero();
+      }
+      first.close();
+      assertThat(cache.bytes()).isZero();
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package io.mola.simd.work;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@Timeout(60)
+class WorkerPoolTest {
+  @ParameterizedTest(name = "{0} workers")
+  @ValueSource(ints = {1, 2, 3, 8})
+  void eachTaskRunsOnce(int workers) {
+    try (WorkerPool pool = new WorkerPool(workers)) {
+      for (int dispatch = 0; dispatch < 2000; dispatch++) {
+        AtomicIntegerArray runs = new AtomicIntegerArray(dispatch % 17);
+        pool.run(runs.length(), (index, worker) -> runs.incrementAndGet(index));
+        for (int i = 0; i < runs.length(); i++) {
+          assertThat(runs.get(i)).isEqualTo(1);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "{0} workers")
+  @ValueSource(ints = {1, 2, 3, 8})
+  void aStageStartsWhenTheOneBeforeIsDone(int workers) {
+    try (WorkerPool pool = new WorkerPool(workers)) {
+      for (int dispatch = 0; dispatch < 500; dispatch++) {
+        AtomicInteger first = new AtomicInteger();
+        AtomicInteger early = new AtomicInteger();
+        AtomicInteger second = new AtomicInteger();
+        pool.run(
+            new Stage(5, (index, worker) -> first.incrementAndGet()),
+            new Stage(
+                7,
+                (index, worker) -> {
+                  early.addAndGet(first.get() == 5 ? 0 : 1);
+                  second.incrementAndGet();
+                }),
+            Stage.NOTHING,
+            new Stage(1, (index, worker) -> early.addAndGet(second.get() == 7 ? 0 : 1)));
+        assertThat(early.get()).isZero();
+      }
+    }
+  }
+
+  @Test
+  void partsOfAStageKeepTheirOrder() {
+    try (WorkerPool pool = new WorkerPool(1)) {
+      StringBuilder log = new StringBuilder();
+      pool.run(
+          Stage.all(
+              new Stage(2, (index, worker) -> log.append('a').append(index)),
+              Stage.NOTHING,
+              new Stage(1, (index, worker) -> log.append('b').append(index))));
+      assertThat(log).hasToString("a0a1b0");
+    }
+  }
+
+  @ParameterizedTest(name = "{0} workers")
+  @ValueSource(ints = {1, 2, 3})
+  void theCallerGetsWhatATaskThrew(int workers) {
+    try (WorkerPool pool = new WorkerPool(workers)) {
+      for (int bad = 0; bad < 40; bad++) {
+        int failing = bad;
+        AtomicInteger later = new AtomicInteger();
+        assertThatThrownBy(() ->
+                pool.run(
+                    new Stage(
+                        40,
+                        (index, worker) -> {
+                          if (index == failing) {
+                            throw new IllegalStateException("task " + index);
+                          }
+                        }),
+                    new Stage(3, (index, worker) -> later.incrementAndGet())))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessage("task " + bad);
+        assertThat(later.get()).as("tasks after the failure").isZero();
+        AtomicInteger runs = new AtomicInteger();
+        pool.run(9, (index, worker) -> runs.incrementAndGet());
+        assertThat(runs.get()).isEqualTo(9);
+      }
+    }
+  }
+
+  @Test
+  void errorsAreRethrownToo() {
+    try (WorkerPool pool = new WorkerPool(2)) {
+      assertThatThrownBy(() ->
+              pool.run(
+                  4,
+                  (index, worker) -> {
+                    throw new OutOfMemoryError("of task");
+                  }))
+          .isInstanceOf(OutOfMemoryError.class);
+    }
+  }
+
+  @Test
+  void helpersThatParkedTakePartAgain() {
+    try (WorkerPool pool = new WorkerPool(2)) {
+      for (int i = 0; i < 5; i++) {
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+        ConcurrentHashMap<Integer, Boolean> workers = new ConcurrentHashMap<>();
+        // each waits for the other, so that one worker cannot do both
+        pool.run(
+            2,
+            (index, worker) -> {
+              workers.put(worker, true);
+              while (workers.size() < 2) {
+                Thread.onSpinWait();
+              }
+            });
+        assertThat(workers).hasSize(2);
+      }
+    }
+  }
+
+  @Test
+  void aClosedPoolRefusesWork() {
+    WorkerPool pool = new WorkerPool(2);
+    pool.close();
+    assertThatThrownBy(() -> pool.run(1, (index, worker) -> {}))
+        .isInstanceOf(IllegalStateException.class);
+  }
+}

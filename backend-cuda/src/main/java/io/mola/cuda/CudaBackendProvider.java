@@ -1,0 +1,33 @@
+package io.mola.cuda;
+
+import io.mola.core.backend.Backend;
+import io.mola.core.backend.BackendProvider;
+import io.mola.core.backend.BackendSettings;
+import io.mola.core.failure.UsageException;
+
+/**
+ * Entry of the CUDA backend. ServiceLoader constructs it on every machine, so neither this class
+ * nor the probe may mention a bytedeco type: their static initialisers load libcuda, and fail for
+ * good where there is none.
+ */
+public final class CudaBackendProvider implements BackendProvider {
+  private static final String NAME = "cuda";
+
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  public Availability probe() {
+    return CudaProbe.ofThisMachine().run();
+  }
+
+  @Override
+  public Backend open(BackendSettings settings) {
+    if (probe() instanceof Availability.Unusable(String reason, String remedy)) {
+      throw new UsageException("backend cuda cannot be used: " + reason + "; " + remedy);
+    }
+    throw new IllegalStateException("no probe result is usable without kernels");
+  }
+}

@@ -1,0 +1,105 @@
+package io.mola.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mola.core.backend.BackendProvider.Availability;
+import io.mola.core.backend.BackendProvider.Availability.Unusable;
+import io.mola.core.backend.BackendSettings;
+import io.mola.core.failure.UsageException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CudaProbeTest {
+  private static final int CUDA_13_0 = 13_000;
+
+  @TempDir Path folder;
+
+  @Test
+  void namesTheMissingDriverAndTheRemedy() {
+    Unusable found = unusable(CudaProbe.ofDriver("libcuda-that-is-not-there.so.1").run());
+
+    assertThat(found.reason()).contains("libcuda-that-is-not-there.so.1 was not found");
+    assertThat(found.remedy()).contains("driver 580").contains("--backend simd");
+  }
+
+  @Test
+  void aLibraryWithoutCuInitIsAStub() throws Exception {
+    String stub = new FakeDriver("int nothing(void) { return 0; }").compile(folder);
+
+    assertThat(unusable(CudaProbe.ofDriver(stub).run()).reason()).contains("cuInit", "stub");
+  }
+
+  @Test
+  void aDriverThatDoesNotStartIsReportedWithItsError() throws Exception {
+    String broken = FakeDriver.of(100, CUDA_13_0, 1).compile(folder);
+
+    Unusable found = unusable(CudaProbe.ofDriver(broken).run());
+
+    assertThat(found.reason()).contains("error 100 (no device)");
+    assertThat(found.remedy()).contains("nvidia-smi");
+  }
+
+  @Test
+  void anOldDriverIsReportedWithItsVersion() throws Exception {
+    String old = FakeDriver.of(0, 12_080, 1).compile(folder);
+
+    Unusable found = unusable(CudaProbe.ofDriver(old).run());
+
+    assertThat(found.reason()).contains("12.8").contains("13.0");
+    assertThat(found.remedy()).contains("driver 580");
+  }
+
+  @Test
+  void aDriverWithoutDevicesIsNoHelp() throws Exception {
+    String lonely = FakeDriver.of(0, CUDA_13_0, 0).compile(folder);
+
+    assertThat(unusable(CudaProbe.ofDriver(lonely).run()).reason()).contains("no CUDA device");
+  }
+
+  @Test
+  void theFirstMissingLibraryIsNamed() throws Exception {
+    String driver = FakeDriver.of(0, CUDA_13_0, 1).compile(folder);
+    Files.createFile(folder.resolve("libcublas.so.13"));
+
+    Unusable found = unusable(CudaProbe.ofDriver(driver, folder).run());
+
+    assertThat(found.reason()).contains("libnvrtc.so.13");
+    assertThat(found.remedy()).contains("LD_LIBRARY_PATH");
+  }
+
+  @Test
+  void withEverythingPresentItSaysThatThereAreNoKernelsYet() throws Exception {
+    String driver = FakeDriver.of(0, CUDA_13_0, 2).compile(folder);
+    Files.createFile(folder.resolve("libcublas.so.13"));
+    Files.createFile(folder.resolve("libnvrtc.so.13"));
+
+    Unusable found = unusable(CudaProbe.ofDriver(driver, folder).run());
+
+    assertThat(found.reason()).contains("no CUDA kernels yet").contains("2 device(s)");
+  }
+
+  @Test
+  void probingTwiceGivesTheSameAnswer() {
+    CudaBackendProvider provider = new CudaBackendProvider();
+
+    assertThat(provider.probe()).isEqualTo(provider.probe());
+  }
+
+  @Test
+  void openingAnUnusableBackendSaysWhyAndWhatToDo() {
+    CudaBackendProvider provider = new CudaBackendProvider();
+    Unusable found = unusable(provider.probe());
+
+    assertThatThrownBy(() -> provider.open(new BackendSettings(1, 0)))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContainingAll("backend cuda cannot be used", found.reason(), found.remedy());
+  }
+
+  private static Unusable unusable(Availability found) {
+    assertThat(found).isInstanceOf(Unusable.class);
+    return (Unusable) found;
+  }
+}

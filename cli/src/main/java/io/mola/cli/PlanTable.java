@@ -1,0 +1,21 @@
+package io.mola.cli;
+
+import io.mola.core.train.FootprintPlan;
+import java.io.PrintStream;
+
+/** The memory plan as a table. */
+final class PlanTable {
+  private PlanTable() {}
+
+  /** One line per part and the sum, in MiB. */
+  static void print(FootprintPlan plan, PrintStream out) {
+    out.println("memory");
+    plan.parts().forEach((part, bytes) -> out.printf("  %-32s %,10.1f MiB%n", part, mib(bytes)));
+    out.printf("  %-32s %,10.1f MiB%n", "planned peak", mib(plan.totalBytes()));
+  }
+
+  /** Bytes in MiB. */
+  static double mib(long bytes) {
+    return bytes / (double) (1 << 20);
+  }
+}

@@ -1,0 +1,79 @@
+package io.mola.cli;
+
+import io.mola.cli.settings.Key;
+import io.mola.cli.settings.Keys;
+import io.mola.cli.settings.Settings;
+import io.mola.core.backend.Backend;
+import io.mola.core.verify.CaseResult;
+import io.mola.core.verify.CaseResult.Measure;
+import io.mola.core.verify.Verification;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Command;
+
+/** Replays recorded cases and measures the differences. */
+@Command(
+    name = "verify",
+    description =
+        "Check a backend on this machine: replay recorded runs of other implementations and measure"
+            + " the largest differences. Exit code 2 if one exceeds its tolerance.%n")
+final class VerifyCommand extends Subcommand {
+  @Override
+  List<Key<?>> keys() {
+    return List.of(Keys.GOLDEN, Keys.BACKEND, Keys.THREADS);
+  }
+
+  @Override
+  int run(Output output) {
+    Settings settings = settings();
+    List<CaseResult> results;
+    try (Backend backend = ComputeSettings.open(settings)) {
+      results =
+          new Verification(backend, result -> show(result, output))
+              .run(settings.require(Keys.GOLDEN));
+    }
+    boolean ok = results.stream().allMatch(CaseResult::ok);
+    long failed = results.stream().filter(result -> !result.ok()).count();
+    output.text().printf("%d cases, %d failed%n", results.size(), failed);
+    Map<String, Object> answer = new LinkedHashMap<>();
+    answer.put("ok", ok);
+    answer.put("cases", results.stream().map(VerifyCommand::entry).toList());
+    output.answer(answer);
+    return ok ? 0 : 2;
+  }
+
+  private static void show(CaseResult result, Output output) {
+    StringBuilder line = new StringBuilder(result.ok() ? "ok      " : "FAILED  ");
+    line.append(result.name());
+    for (Measure measure : result.measures()) {
+      line.append(
+          String.format(
+              "  %s %.3g (%s %.3g)",
+              measure.key(),
+              measure.value(),
+              measure.ok() ? "<=" : "exceeds",
+              measure.tolerance()));
+    }
+    if (result.failure() != null) {
+      line.append("  ").append(result.failure());
+    }
+    output.text().println(line);
+  }
+
+  private static Map<String, Object> entry(CaseResult result) {
+    Map<String, Object> entry = new LinkedHashMap<>();
+    entry.put("name", result.name());
+    entry.put("ok", result.ok());
+    if (result.failure() != null) {
+      entry.put("failure", result.failure());
+    }
+    Map<String, Double> tolerances = new LinkedHashMap<>();
+    for (Measure measure : result.measures()) {
+      entry.put(measure.key(), Double.isFinite(measure.value()) ? measure.value() : null);
+      tolerances.put(measure.key(), measure.tolerance());
+    }
+    entry.put("tolerances", tolerances);
+    return entry;
+  }
+}

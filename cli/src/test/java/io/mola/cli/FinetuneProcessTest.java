@@ -1,0 +1,196 @@
+package io.mola.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mola.cli.MolaProcess.Outcome;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Fine-tuning as a process: what it reports, and what an interruption or a full disk leaves. */
+class FinetuneProcessTest {
+  private static final String MANY_EPOCHS = "20000";
+
+  @TempDir static Path folder;
+
+  private static Path model;
+  private static Path data;
+
+  @BeforeAll
+  static void files() throws IOException {
+    MolaProcess.assumePackaged();
+    model = SmallModel.write(folder.resolve("model.gguf"), 1);
+    data = SmallModel.examples(folder.resolve("data.jsonl"), 40);
+  }
+
+  @Test
+  void printsOneJsonObjectWithTheFiguresOfTheRun() throws Exception {
+    Outcome outcome =
+        run(folder.resolve("json"), "--json", "--num-epochs", "1", "--val-set-size", "8");
+
+    assertThat(outcome.exitCode()).as(outcome.text()).isZero();
+    assertThat(outcome.answer().lines()).hasSize(1);
+    JsonNode answer = JsonMapper.shared().readTree(outcome.answer());
+    assertThat(answer.get("steps").intValue()).isEqualTo(8);
+    assertThat(answer.get("train_losses").size()).isEqualTo(8);
+    assertThat(answer.get("train_loss")).isEqualTo(answer.get("train_losses").get(7));
+    assertThat(answer.get("eval_loss").doubleValue()).isPositive();
+    assertThat(answer.get("tokens").intValue()).isEqualTo(8 * 4 * 4);
+    assertThat(answer.get("tokens_per_second").doubleValue()).isPositive();
+    assertThat(answer.get("planned_bytes").longValue()).isPositive();
+    assertThat(answer.get("trainable_parameters").longValue()).isPositive();
+    assertThat(answer.get("adapter_sha256").stringValue()).hasSize(64);
+  }
+
+  @Test
+  void givesTheSameBytesForTheSameSeedAndAnyNumberOfThreads() throws Exception {
+    Path one = folder.resolve("one");
+    Path two = folder.resolve("two");
+    Path other = folder.resolve("other-seed");
+    run(one, "--max-steps", "6", "--threads", "1");
+    run(two, "--max-steps", "6", "--threads", "2");
+    run(other, "--max-steps", "6", "--seed", "7");
+
+    assertThat(tensors(one)).hasSameBinaryContentAs(tensors(two));
+    assertThat(Files.mismatch(tensors(one), tensors(other))).isNotNegative();
+  }
+
+  @Test
+  void aFileOfSettingsGivesTheSameRunAsFlagsAndFlagsWin() throws Exception {
+    Path yaml = folder.resolve("run.yaml");
+    Files.writeString(yaml, "num_experts: [2, 4]\nlora_r: 4\nmax_steps: 9\nlr: 1e-3\n");
+    Path flags = folder.resolve("flags");
+    Path file = folder.resolve("file");
+    run(flags, "--num-experts=2,4", "--lora-r=4", "--max-steps=3", "--learning-rate=1e-3");
+    run(file, "--config", yaml.toString(), "--max-steps=3");
+
+    assertThat(tensors(file)).hasSameBinaryContentAs(tensors(flags));
+  }
+
+  @Test
+  void anInterruptedRunStopsAfterTheStepAndLeavesAWholeAdapter() throws Exception {
+    Path out = folder.resolve("interrupted");
+    MolaProcess mola = MolaProcess.start(folder, command(out, "--num-epochs", MANY_EPOCHS));
+    awaitFirstStep(mola);
+    signal("INT", mola);
+    Outcome outcome = mola.outcome();
+
+    assertThat(outcome.exitCode()).as(outcome.text()).isEqualTo(130);
+    assertThat(outcome.answer()).doesNotContain("next:");
+    assertThat(temporaryFiles(out)).isEmpty();
+    assertThat(generate(out).exitCode()).isZero();
+  }
+
+  @Test
+  void aKilledRunLeavesNoAdapter() throws Exception {
+    Path out = folder.resolve("killed");
+    MolaProcess mola = MolaProcess.start(folder, command(out, "--num-epochs", MANY_EPOCHS));
+    awaitFirstStep(mola);
+    mola.process().destroyForcibly();
+
+    assertThat(mola.outcome().exitCode()).isEqualTo(137);
+    assertThat(generate(out).exitCode()).isEqualTo(2);
+  }
+
+  @Test
+  void anExistingAdapterIsReplacedOnlyIfAskedFor() throws Exception {
+    Path out = folder.resolve("existing");
+    run(out, "--max-steps", "1");
+    byte[] first = Files.readAllBytes(tensors(out));
+    Outcome refused = run(out, "--max-steps", "2");
+    assertThat(refused.exitCode()).isEqualTo(2);
+    assertThat(Files.readAllBytes(tensors(out))).isEqualTo(first);
+
+    Outcome replaced = run(out, "--max-steps", "2", "--overwrite");
+    assertThat(replaced.exitCode()).as(replaced.text()).isZero();
+    assertThat(Files.readAllBytes(tensors(out))).isNotEqualTo(first);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"40k", "200k"})
+  void aFullDiskIsAFailureThatLeavesNoAdapter(String size) throws Exception {
+    Path disk = Files.createDirectory(folder.resolve("disk" + size));
+    boolean mounted =
+        shell("mount", "-t", "tmpfs", "-o", "size=" + size, "tmpfs", disk.toString()) == 0;
+    Assumptions.assumeTrue(mounted, "a small tmpfs cannot be mounted here");
+    try {
+      Path out = disk.resolve("adapter");
+      Outcome outcome = run(out, "--max-steps", "1", "--lora-r", "32");
+
+      assertThat(outcome.exitCode()).as(outcome.text()).isEqualTo(1);
+      assertThat(outcome.text().lines().filter(line -> line.startsWith("mola: "))).hasSize(1);
+      assertThat(outcome.text()).doesNotContain("\tat ");
+      assertThat(temporaryFiles(out)).isEmpty();
+      assertThat(tensors(out)).doesNotExist();
+    } finally {
+      assertThat(shell("umount", disk.toString())).isZero();
+    }
+  }
+
+  private static Outcome run(Path out, String... options) throws Exception {
+    return MolaProcess.start(folder, command(out, options)).outcome();
+  }
+
+  private static List<String> command(Path out, String... options) {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "finetune",
+                "--base-model=" + model,
+                "--data-path=" + data,
+                "--output-dir=" + out,
+                "--batch-size=4",
+                "--micro-batch-size=2"));
+    command.addAll(List.of(options));
+    return command;
+  }
+
+  private static Outcome generate(Path adapter) throws Exception {
+    return MolaProcess.run(
+        folder,
+        "generate",
+        "--base-model=" + model,
+        "--adapter=" + adapter,
+        "--prompt=ab",
+        "--max-new-tokens=4");
+  }
+
+  private static void awaitFirstStep(MolaProcess mola) throws Exception {
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
+    while (!mola.textSoFar().contains("step 1/")) {
+      assertThat(mola.process().isAlive()).as(mola.textSoFar()).isTrue();
+      assertThat(System.nanoTime()).as("two minutes without a step").isLessThan(deadline);
+      Thread.sleep(50);
+    }
+  }
+
+  private static void signal(String name, MolaProcess mola) throws Exception {
+    assertThat(shell("kill", "-" + name, Long.toString(mola.process().pid()))).isZero();
+  }
+
+  private static int shell(String... command) throws Exception {
+    return new ProcessBuilder(command).inheritIO().start().waitFor();
+  }
+
+  private static Path tensors(Path adapter) {
+    return adapter.resolve("adapter_model.safetensors");
+  }
+
+  private static List<Path> temporaryFiles(Path out) throws IOException {
+    try (Stream<Path> files = Files.list(out)) {
+      return files.filter(file -> !file.getFileName().toString().startsWith("adapter_")).toList();
+    }
+  }
+}

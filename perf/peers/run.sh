@@ -1,0 +1,69 @@
+#!/bin/sh
+# Times PEFT LoRA and mola in turn on one token file and prints one table.
+#
+#   run.sh MODEL.gguf TOKENS.jsonl [ROUNDS [STEPS]]
+#
+#   PYTHON        a Python with torch, transformers, peft, gguf, accelerate (default: python3)
+#   THREADS       threads of each program (default: all processors)
+#   BATCH         examples per step (default: 8)
+#   RESULTS       folder for the answers of every run (default: a new temporary one)
+#
+# In turn, so that a change of the machine's clock or load meets all of them; look at the load that
+# each round prints before you believe the table.
+set -eu
+
+[ $# -ge 2 ] || {
+  sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+}
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
+mola=$here/../../mola
+model=$1
+tokens=$2
+rounds=${3:-3}
+steps=${4:-8}
+python=${PYTHON:-python3}
+threads=${THREADS:-$(getconf _NPROCESSORS_ONLN)}
+batch=${BATCH:-8}
+results=${RESULTS:-$(mktemp -d)}
+mkdir -p "$results"
+
+# One run: the program's messages go to a log, its last line of output is the answer.
+record() {
+  name=$1
+  shift
+  if ! "$@" >"$results/$name.out" 2>"$results/$name.log"; then
+    printf 'run.sh: %s failed, see %s\n' "$name" "$results/$name.log" >&2
+    tail -n 3 "$results/$name.log" >&2
+    exit 1
+  fi
+  printf '%s\t%s\n' "$name" "$(tail -n 1 "$results/$name.out")" >>"$results/runs.tsv"
+}
+
+peft() {
+  record "$1" "$python" "$here/peft_lora.py" --model "$model" --tokens "$tokens" \
+    --steps "$steps" --batch-size "$batch" --threads "$threads"
+}
+
+finetune() {
+  name=$1
+  shift
+  record "$name" "$mola" finetune --json --backend simd --base-model "$model" \
+    --data-path "$tokens" --output-dir "$results/$name" --overwrite \
+    --max-steps "$steps" --batch-size "$batch" --micro-batch-size "$batch" \
+    --threads "$threads" --lora-r 8 --lora-alpha 16 --lora-dropout 0.05 \
+    --learning-rate 3e-4 --lr-scheduler-type constant --weight-decay 0 "$@"
+}
+
+"$mola" --version >&2
+: >"$results/runs.tsv"
+round=1
+while [ "$round" -le "$rounds" ]; do
+  printf 'round %s of %s, load %s\n' "$round" "$rounds" "$(uptime | sed 's/.*load average[s]*: //')" >&2
+  peft peft-lora
+  finetune mola-lora --num-experts 1 --top-k 1
+  finetune mola-2468 --num-experts 2468 --top-k 2
+  round=$((round + 1))
+done
+"$python" "$here/table.py" peft-lora "$results/runs.tsv"
+printf 'answers: %s\n' "$results" >&2

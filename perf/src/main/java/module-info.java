@@ -1,0 +1,12 @@
+/*
+ * Benchmarks. JMH calls them, and the code that it generates beside them, by reflection. The
+ * package is null-marked and not the module, since generated code says nothing about null.
+ */
+open module io.mola.perf {
+  requires static transitive org.jspecify;
+  requires io.mola.core;
+  requires io.mola.testdata;
+  requires jdk.incubator.vector;
+  requires jdk.unsupported; // for JMH, which is no module and cannot say so
+  requires jmh.core;
+}

@@ -113,9 +113,22 @@ public final class DropoutLanes {
       k0 += Philox.W0;
       k1 += Philox.W1;
     }
+    if (COUNTERS == 2) {
+      // rearranging two longs is not one instruction, and would box them
+      store(c0.lane(0), c1.lane(0), c2.lane(0), c3.lane(0), to, at);
+      store(c0.lane(1), c1.lane(1), c2.lane(1), c3.lane(1), to, at + 4);
+      return;
+    }
     LongVector a = c0.lanewise(VectorOperators.OR, c1.lanewise(VectorOperators.LSHL, 32));
     LongVector b = c2.lanewise(VectorOperators.OR, c3.lanewise(VectorOperators.LSHL, 32));
     a.rearrange(FIRST, b).reinterpretAsInts().intoArray(to, at);
     a.rearrange(SECOND, b).reinterpretAsInts().intoArray(to, at + 2 * COUNTERS);
+  }
+
+  private static void store(long w0, long w1, long w2, long w3, int[] to, int at) {
+    to[at] = (int) w0;
+    to[at + 1] = (int) w1;
+    to[at + 2] = (int) w2;
+    to[at + 3] = (int) w3;
   }
 }

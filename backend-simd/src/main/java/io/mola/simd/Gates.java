@@ -24,7 +24,8 @@ final class Gates {
     int from = gates.at(first);
     int size = rows * gates.cols();
     Arrays.fill(g, from, from + size, Float.NEGATIVE_INFINITY);
-    for (Member member : members) {
+    for (int i = 0; i < members.size(); i++) {
+      Member member = members.get(i);
       if (member.isRouted()) {
         for (int t = first; t < first + rows; t++) {
           int offset = member.expertOffset();
@@ -33,7 +34,8 @@ final class Gates {
       }
     }
     exponentials(g, from, size);
-    for (Member member : members) {
+    for (int i = 0; i < members.size(); i++) {
+      Member member = members.get(i);
       if (member.isRouted()) {
         for (int t = first; t < first + rows; t++) {
           normalise(g, gates.at(t) + member.expertOffset(), member.experts());

@@ -134,9 +134,11 @@ final class SimdAdapterOps implements AdapterOps {
           if (logits != null && gates != null) {
             Gates.forward(experts.members(), logits, gates, first, rows);
           }
-          for (int t = first; t < first + rows; t++) {
-            for (Member member : experts.members()) {
-              scaleByGates(member, gates, t, z, u);
+          // by index: an iterator for each task would be much of what a step allocates
+          List<Member> members = experts.members();
+          for (int i = 0; i < members.size(); i++) {
+            for (int t = first; t < first + rows; t++) {
+              scaleByGates(members.get(i), gates, t, z, u);
             }
           }
         });
@@ -323,7 +325,9 @@ final class SimdAdapterOps implements AdapterOps {
     }
 
     private void gateRow(int t, float[] dGates) {
-      for (Member member : experts.members()) {
+      List<Member> members = experts.members();
+      for (int i = 0; i < members.size(); i++) {
+        Member member = members.get(i);
         scaleByGates(member, gates, t, z, u);
         if (member.isRouted() && gates != null && dLogits != null) {
           for (int e = 0; e < member.experts(); e++) {
@@ -372,6 +376,6 @@ final class SimdAdapterOps implements AdapterOps {
   }
 
   private static Stage all(List<Stage> stages) {
-    return Stage.all(stages.toArray(Stage[]::new));
+    return Stage.all(stages);
   }
 }

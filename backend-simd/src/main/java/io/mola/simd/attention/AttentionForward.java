@@ -39,6 +39,7 @@ public final class AttentionForward {
   private final int sumAt;
   private final int factorAt;
   private final int size;
+  private final KeyRanges.Keys visitor = this::visit;
 
   private AttentionForward(
       Workbench bench,
@@ -131,17 +132,11 @@ public final class AttentionForward {
     Arrays.fill(s, outAt, maxAt, 0f);
     Arrays.fill(s, maxAt, sumAt, LOWEST);
     Arrays.fill(s, sumAt, factorAt, 0f);
-    KeyRanges.walk(
-        batch,
-        first,
-        count,
-        shift,
-        shape.window(),
-        (tile, tiles, from, to, base) -> keys(kvHead, s, tile, tiles, from, to, base));
+    KeyRanges.walk(batch, first, count, shift, shape.window(), visitor, kvHead, s);
     finish(s, first, count, head);
   }
 
-  private void keys(int kvHead, float[] s, int tile, int tiles, int from, int to, long base) {
+  private void visit(int tile, int tiles, int from, int to, long base, int kvHead, float[] s) {
     keys.times(kvHead, tile, tiles, s, 0, s, sumsAt);
     int zero = tile * MicroKernel.ROWS;
     KeyRanges.mask(s, sumsAt, zero, from, to, base, shape.window(), Float.NEGATIVE_INFINITY);

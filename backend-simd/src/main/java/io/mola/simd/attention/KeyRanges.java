@@ -24,20 +24,25 @@ final class KeyRanges {
      * Handles keys [from, to) of the tiles that start at {@code tile}.
      *
      * @param base see the class
+     * @param kvHead and {@code s}: head and scratch of the task, passed on from the walk so that
+     *     one object serves all tasks
      */
-    void accept(int tile, int tiles, int from, int to, long base);
+    void accept(int tile, int tiles, int from, int to, long base, int kvHead, float[] s);
   }
 
   /** Keys of the prefix, then of the own segment. */
-  static void walk(Batch batch, int first, int count, int shift, int window, Keys keys) {
+  static void walk(
+      Batch batch, int first, int count, int shift, int window, Keys keys, int kvHead, float[] s) {
     int start = batch.start(first);
     int prefixEnd = batch.prefixEnd(first);
     int t = first + shift;
-    walk(batch.prefixStart(first), prefixEnd, (long) prefixEnd + t - start, window, keys);
-    walk(start, t + count, t, window, keys);
+    walk(
+        batch.prefixStart(first), prefixEnd, (long) prefixEnd + t - start, window, keys, kvHead, s);
+    walk(start, t + count, t, window, keys, kvHead, s);
   }
 
-  private static void walk(int low, int high, long base, int window, Keys keys) {
+  private static void walk(
+      int low, int high, long base, int window, Keys keys, int kvHead, float[] s) {
     int from = (int) Math.max(low, Math.min(high, base - window + 1));
     if (from >= high) {
       return;
@@ -47,7 +52,7 @@ final class KeyRanges {
       int tiles = Math.min(TILES, last - tile);
       int begin = Math.max(from, tile * MicroKernel.ROWS);
       int end = Math.min(high, (tile + tiles) * MicroKernel.ROWS);
-      keys.accept(tile, tiles, begin, end, base);
+      keys.accept(tile, tiles, begin, end, base, kvHead, s);
     }
   }
 

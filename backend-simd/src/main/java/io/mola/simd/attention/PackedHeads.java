@@ -34,19 +34,27 @@ final class PackedHeads {
   }
 
   Stage packRows(Rows x) {
-    Stage[] stages = new Stage[heads.length];
-    for (int i = 0; i < stages.length; i++) {
-      stages[i] = heads[i].fromRows(x.data(), x.offset() + i * c, x.ld());
-    }
-    return Stage.all(stages);
+    int tiles = heads[0].tiles();
+    return new Stage(
+        heads.length * tiles,
+        (task, worker) -> {
+          int head = task / tiles;
+          int tile = task % tiles;
+          int row = tile * PackedActivations.ROWS;
+          heads[head].packRows(x.data(), x.offset() + head * c + row * x.ld(), x.ld(), tile);
+        });
   }
 
   Stage packColumns(Rows x) {
-    Stage[] stages = new Stage[heads.length];
-    for (int i = 0; i < stages.length; i++) {
-      stages[i] = heads[i].fromColumns(x.data(), x.offset() + i * c, x.ld());
-    }
-    return Stage.all(stages);
+    int tiles = heads[0].tiles();
+    return new Stage(
+        heads.length * tiles,
+        (task, worker) -> {
+          int head = task / tiles;
+          int tile = task % tiles;
+          int column = head * c + tile * PackedActivations.ROWS;
+          heads[head].packColumns(x.data(), x.offset() + column, x.ld(), tile);
+        });
   }
 
   /**

@@ -29,6 +29,7 @@ final class QueryGradients {
   private final int deltaAt;
   private final int factorAt;
   private final int size;
+  private final KeyRanges.Keys visitor = this::visit;
 
   QueryGradients(
       Workbench bench,
@@ -78,18 +79,12 @@ final class QueryGradients {
       s[lseAt + lane] = in.lse().data()[in.lse().at(first + lane) + head];
       s[deltaAt + lane] = in.delta().data()[in.delta().at(first + lane) + head];
     }
-    KeyRanges.walk(
-        batch,
-        first,
-        count,
-        0,
-        shape.window(),
-        (tile, tiles, from, to, base) -> keys(kvHead, s, tile, tiles, from, to, base));
+    KeyRanges.walk(batch, first, count, 0, shape.window(), visitor, kvHead, s);
     Arrays.fill(s, factorAt, factorAt + COLUMNS, shape.scale());
     LanePanel.turnBack(s, sumsAt, c, s, factorAt, dq, first, count, head * c);
   }
 
-  private void keys(int kvHead, float[] s, int tile, int tiles, int from, int to, long base) {
+  private void visit(int tile, int tiles, int from, int to, long base, int kvHead, float[] s) {
     keyRows.times(kvHead, tile, tiles, s, 0, s, scoresAt);
     valueRows.times(kvHead, tile, tiles, s, outAt, s, gradientsAt);
     int zero = tile * MicroKernel.ROWS;

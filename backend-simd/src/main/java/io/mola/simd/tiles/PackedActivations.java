@@ -26,7 +26,9 @@ public final class PackedActivations {
 
   private static final int TILES_PER_TASK = 4;
 
-  private int[] data = new int[0];
+  private static final int[] NOTHING = {};
+
+  private int[] data = NOTHING;
   private int base;
   private int n;
   private int k;
@@ -101,7 +103,8 @@ public final class PackedActivations {
     }
   }
 
-  private void packColumns(float[] x, int xo, int ld, int t) {
+  /** Packs tile t of the transpose, its first column at {@code xo}. */
+  public void packColumns(float[] x, int xo, int ld, int t) {
     int columns = Math.min(ROWS, n - t * ROWS);
     for (int k0 = 0; k0 < k; k0 += step) {
       int kc = Math.min(step, k - k0);

@@ -2,6 +2,7 @@ package io.mola.simd.tiles;
 
 import io.mola.simd.tiles.Panels.Reading;
 import io.mola.simd.work.Stage;
+import io.mola.simd.work.Task;
 import java.util.Arrays;
 
 /**
@@ -13,7 +14,7 @@ import java.util.Arrays;
  * the sums stay in a contiguous scratch; y, whose rows may lie a power of two apart, is read in the
  * first block and written in the last. A further term is just more blocks.
  */
-public final class Product {
+public final class Product implements Task {
   /** Up to this many rows are multiplied one by one, four panels at once. */
   static final int FEW_ROWS = 2;
 
@@ -101,10 +102,11 @@ public final class Product {
   public static Stage of(Workbench bench, float[] y, int yo, int ld, boolean add, Term... terms) {
     Product product = new Product(bench.scratch(), y, yo, ld, add, terms);
     int groups = PackedActivations.ceiling(product.panels, product.panelsPerTask);
-    return new Stage(groups * product.tileBlocks, product::run);
+    return new Stage(groups * product.tileBlocks, product);
   }
 
-  private void run(int task, int worker) {
+  @Override
+  public void run(int task, int worker) {
     int p0 = task / tileBlocks * panelsPerTask;
     int p1 = Math.min(panels, p0 + panelsPerTask);
     int t0 = task % tileBlocks * tilesPerTask;

@@ -1,5 +1,7 @@
 package io.mola.simd.work;
 
+import java.util.List;
+
 /**
  * Tasks that may run at the same time.
  *
@@ -9,6 +11,15 @@ package io.mola.simd.work;
 public record Stage(int count, Task task) {
   /** Nothing to do. */
   public static final Stage NOTHING = new Stage(0, (index, worker) -> {});
+
+  /** The tasks of all parts, in their order. */
+  public static Stage all(List<Stage> parts) {
+    return switch (parts.size()) {
+      case 0 -> NOTHING;
+      case 1 -> parts.getFirst();
+      default -> all(parts.toArray(Stage[]::new));
+    };
+  }
 
   /** The tasks of all parts, in their order. */
   public static Stage all(Stage... parts) {

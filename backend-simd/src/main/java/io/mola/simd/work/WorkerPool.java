@@ -2,7 +2,6 @@ package io.mola.simd.work;
 
 import io.mola.core.failure.MolaException;
 import java.util.concurrent.atomic.AtomicIntegerArray;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -121,14 +120,15 @@ public final class WorkerPool implements AutoCloseable {
     private static final int SPINS_BEFORE_YIELD = 10_000;
 
     private final Stage[] stages;
-    private final AtomicIntegerArray claimed;
-    private final AtomicIntegerArray done;
-    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+
+    /** Claimed tasks of every stage, then finished tasks of every stage. */
+    private final AtomicIntegerArray counters;
+
+    private volatile @Nullable Throwable failure;
 
     Round(Stage[] stages) {
       this.stages = stages;
-      this.claimed = new AtomicIntegerArray(stages.length);
-      this.done = new AtomicIntegerArray(stages.length);
+      this.counters = new AtomicIntegerArray(2 * stages.length);
     }
 
     @SuppressWarnings("ThreadPriorityCheck") // yields only when the machine is overcommitted
@@ -136,10 +136,10 @@ public final class WorkerPool implements AutoCloseable {
       for (int s = 0; s < stages.length; s++) {
         claim(s, worker);
         int last = stages.length - 1;
-        if (worker != 0 && claimed.get(last) >= stages[last].count()) {
+        if (worker != 0 && counters.get(last) >= stages[last].count()) {
           return; // nothing left to claim: only the caller waits for the end
         }
-        for (int spins = 0; done.get(s) < stages[s].count(); spins++) {
+        for (int spins = 0; counters.get(stages.length + s) < stages[s].count(); spins++) {
           if (spins < SPINS_BEFORE_YIELD) {
             Thread.onSpinWait();
           } else {
@@ -152,20 +152,20 @@ public final class WorkerPool implements AutoCloseable {
     private void claim(int s, int worker) {
       int count = stages[s].count();
       Task task = stages[s].task();
-      for (int i; (i = claimed.getAndIncrement(s)) < count; ) {
-        if (failure.get() == null) {
+      for (int i; (i = counters.getAndIncrement(s)) < count; ) {
+        if (failure == null) {
           try {
             task.run(i, worker);
           } catch (Throwable t) {
-            failure.compareAndSet(null, t);
+            failure = t; // any of them: the result is void
           }
         }
-        done.getAndIncrement(s);
+        counters.getAndIncrement(stages.length + s);
       }
     }
 
     void rethrow() {
-      switch (failure.get()) {
+      switch (failure) {
         case null -> {}
         case RuntimeException e -> throw e;
         case Error e -> throw e;

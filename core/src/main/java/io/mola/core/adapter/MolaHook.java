@@ -14,7 +14,7 @@ import io.mola.core.tensor.IntTensor;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,13 +29,12 @@ import org.jspecify.annotations.Nullable;
  * backward pass starts the gradient of each group's logits with the balance part.
  */
 public final class MolaHook implements LinearHook {
-  private static final String SHARED = "adapter.shared.";
+  private static final String LOGIT_GRADIENTS = "adapter.shared.dLogits";
 
   private final Backend backend;
   private final AdapterParameters adapter;
   private final Region region;
-  private final Tensor parameters;
-  private final @Nullable Tensor gradients;
+  private final List<Map<Projection.Group, AdapterSite>> sites;
   private final BalanceTerms balance;
   private final Settings settings;
 
@@ -73,58 +72,30 @@ public final class MolaHook implements LinearHook {
     this.backend = backend;
     this.adapter = adapter;
     this.region = region;
-    this.parameters = parameters;
-    this.gradients = gradients;
     this.settings = settings;
+    sites = AdapterSite.all(adapter, region, parameters, gradients);
     balance = new BalanceTerms(adapter, settings.balanceLoss());
   }
 
   /** Adds the buffers for training with at most {@code tokens} rows. */
   public static void plan(
       MemoryPlan.Builder plan, AdapterParameters adapter, BalanceLoss balanceLoss, int tokens) {
+    AdapterSite.plan(plan, adapter, tokens);
     int widest = 0;
     for (int layer = 0; layer < adapter.config().layers(); layer++) {
       for (Projection.Group group : Projection.Group.values()) {
-        addState(
-            plan,
-            slot(layer, group),
-            tokens,
-            adapter.stackedRank(layer, group),
-            adapter.routed(layer, group));
         widest = Math.max(widest, adapter.routed(layer, group));
       }
     }
     if (widest > 0) {
-      plan.f32(SHARED + "dLogits", tokens, widest);
+      plan.f32(LOGIT_GRADIENTS, tokens, widest);
     }
     new BalanceTerms(adapter, balanceLoss).plan(plan);
   }
 
   /** Adds the buffers for inference on at most {@code rows} rows at a time. */
   public static void inferencePlan(MemoryPlan.Builder plan, AdapterParameters adapter, int rows) {
-    int rank = 0;
-    int routed = 0;
-    for (int layer = 0; layer < adapter.config().layers(); layer++) {
-      for (Projection.Group group : Projection.Group.values()) {
-        rank = Math.max(rank, adapter.stackedRank(layer, group));
-        routed = Math.max(routed, adapter.routed(layer, group));
-      }
-    }
-    addState(plan, SHARED, rows, rank, routed);
-  }
-
-  private static void addState(
-      MemoryPlan.Builder plan, String prefix, int rows, int rank, int routed) {
-    if (rank > 0) {
-      plan.f32(prefix + "z", rows, rank);
-    }
-    if (routed > 0) {
-      plan.f32(prefix + "logits", rows, routed).f32(prefix + "gates", rows, routed);
-    }
-  }
-
-  private static String slot(int layer, Projection.Group group) {
-    return "adapter" + layer + "." + group.label() + ".";
+    AdapterSite.planShared(plan, adapter, rows);
   }
 
   /**
@@ -156,16 +127,17 @@ public final class MolaHook implements LinearHook {
       Tensor x,
       List<FrozenMatrix> weights,
       List<Tensor> ys) {
-    Optional<Experts> experts = adapter.experts(parameters, layer, group);
-    if (experts.isEmpty()) {
+    AdapterSite site = sites.get(layer).get(group);
+    if (site == null) {
       backend.linear().forward(x, weights, ys);
       return;
     }
-    State state = state(layer, group, x.rows(), pass == Pass.INFERENCE);
+    AdapterSite.Buffers buffers = pass == Pass.INFERENCE ? site.shared(region) : site.buffers();
+    State state = buffers.rows(x.rows());
     Dropout mask = pass == Pass.INFERENCE ? Dropout.NONE : mask(layer, group, x.rows());
-    backend.adapters().forward(x, weights, experts.get(), mask, state, ys);
+    backend.adapters().forward(x, weights, site.experts(), mask, state, ys);
     if (pass == Pass.FORWARD) {
-      balance.count(backend, region, layer, group, experts.get(), state, counted(x.rows()));
+      balance.count(backend, region, layer, group, site.experts(), state, counted(x.rows()));
     }
   }
 
@@ -177,31 +149,29 @@ public final class MolaHook implements LinearHook {
       Tensor x,
       List<FrozenMatrix> weights,
       @Nullable Tensor dx) {
-    Tensor target = gradients;
-    if (target == null) {
-      throw new IllegalStateException("this adapter was opened for inference");
-    }
-    Optional<Experts> experts = adapter.experts(parameters, layer, group);
-    if (experts.isEmpty()) {
+    AdapterSite site = sites.get(layer).get(group);
+    if (site == null) {
       if (dx != null) {
         backend.linear().backward(dys, weights, dx);
       }
       return;
     }
-    State state = state(layer, group, x.rows(), false);
+    Experts experts = site.experts();
+    Experts gradients = site.gradients();
+    if (gradients == null) {
+      throw new IllegalStateException("this adapter was opened for inference");
+    }
+    State state = site.buffers().rows(x.rows());
     Tensor dLogits = null;
-    if (experts.get().routed() > 0) {
-      dLogits = view(SHARED + "dLogits", x.rows(), experts.get().routed());
+    if (experts.routed() > 0) {
+      dLogits = region.tensor(LOGIT_GRADIENTS).slice(0, x.rows(), experts.routed());
       backend.activation().zero(dLogits);
       float factor = (float) (settings.coefficient() * share);
       balance.startGradient(
-          backend, region, layer, group, experts.get(), state, counted(x.rows()), factor, dLogits);
+          backend, region, layer, group, experts, state, counted(x.rows()), factor, dLogits);
     }
-    Experts into = adapter.experts(target, layer, group).orElseThrow();
-    backend
-        .adapters()
-        .backward(
-            dys, x, weights, experts.get(), mask(layer, group, x.rows()), state, into, dLogits, dx);
+    Dropout mask = mask(layer, group, x.rows());
+    backend.adapters().backward(dys, x, weights, experts, mask, state, gradients, dLogits, dx);
   }
 
   private IntTensor counted(int rows) {
@@ -223,20 +193,6 @@ public final class MolaHook implements LinearHook {
     long firstRow = rows == batch.size() ? batch.firstRow() : batch.firstLabelled();
     int stream = layer * Projection.Group.values().length + group.stream();
     return new Dropout((float) p, settings.seed(), step, stream, firstRow);
-  }
-
-  private State state(int layer, Projection.Group group, int rows, boolean shared) {
-    String prefix = shared ? SHARED : slot(layer, group);
-    int rank = adapter.stackedRank(layer, group);
-    int routed = adapter.routed(layer, group);
-    return new State(
-        view(prefix + "z", rows, rank),
-        routed == 0 ? null : view(prefix + "logits", rows, routed),
-        routed == 0 ? null : view(prefix + "gates", rows, routed));
-  }
-
-  private Tensor view(String slot, int rows, int cols) {
-    return region.tensor(slot).slice(0, rows, cols);
   }
 
   @Override

@@ -8,10 +8,10 @@ import io.mola.core.tensor.IntTensor;
 import io.mola.core.tensor.Tensor;
 
 /** Checks, then calls. */
-record CheckedActivationOps(ActivationOps inner) implements ActivationOps {
+record CheckedActivationOps(ActivationOps inner, Operands operands) implements ActivationOps {
   @Override
   public void swigluForward(Tensor gate, Tensor up, Tensor y) {
-    Operands operands = new Operands("activation.swigluForward");
+    operands.begin("activation.swigluForward");
     inner.swigluForward(
         operands.input("gate", gate, ANY, ANY),
         operands.input("up", up, rows(gate), cols(gate)),
@@ -20,7 +20,7 @@ record CheckedActivationOps(ActivationOps inner) implements ActivationOps {
 
   @Override
   public void swigluBackward(Tensor dy, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
-    Operands operands = new Operands("activation.swigluBackward");
+    operands.begin("activation.swigluBackward");
     int n = rows(gate);
     int f = cols(gate);
     inner.swigluBackward(
@@ -33,24 +33,24 @@ record CheckedActivationOps(ActivationOps inner) implements ActivationOps {
 
   @Override
   public void add(Tensor x, Tensor y) {
-    Operands operands = new Operands("activation.add");
+    operands.begin("activation.add");
     inner.add(operands.input("x", x, ANY, ANY), operands.output("y", y, rows(x), cols(x)));
   }
 
   @Override
   public void copy(Tensor x, Tensor y) {
-    Operands operands = new Operands("activation.copy");
+    operands.begin("activation.copy");
     inner.copy(operands.input("x", x, ANY, ANY), operands.output("y", y, rows(x), cols(x)));
   }
 
   @Override
   public void zero(Tensor x) {
-    inner.zero(new Operands("activation.zero").output("x", x, ANY, ANY));
+    inner.zero(operands.begin("activation.zero").output("x", x, ANY, ANY));
   }
 
   @Override
   public void gatherRows(Tensor x, IntTensor rows, Tensor y) {
-    Operands operands = new Operands("activation.gatherRows");
+    operands.begin("activation.gatherRows");
     inner.gatherRows(
         operands.input("x", x, ANY, ANY),
         operands.ints("rows", rows, rows(y), 1),
@@ -59,7 +59,7 @@ record CheckedActivationOps(ActivationOps inner) implements ActivationOps {
 
   @Override
   public void scatterAddRows(Tensor dy, IntTensor rows, Tensor dx) {
-    Operands operands = new Operands("activation.scatterAddRows");
+    operands.begin("activation.scatterAddRows");
     inner.scatterAddRows(
         operands.input("dy", dy, ANY, ANY),
         operands.ints("rows", rows, rows(dy), 1),

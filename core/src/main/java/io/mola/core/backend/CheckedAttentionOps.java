@@ -8,13 +8,13 @@ import io.mola.core.tensor.IntTensor;
 import io.mola.core.tensor.Tensor;
 
 /** Checks, then calls. */
-record CheckedAttentionOps(AttentionOps inner) implements AttentionOps {
+record CheckedAttentionOps(AttentionOps inner, Operands operands) implements AttentionOps {
   @Override
   public void rotate(Tensor qk, Tensor table, IntTensor positions, Direction direction) {
-    Operands operands = new Operands("attention.rotate");
+    operands.begin("attention.rotate");
     operands.require(
         cols(table) % 2 == 0 && cols(table) > 0 && cols(qk) % cols(table) == 0,
-        "qk has " + cols(qk) + " columns, expected a multiple of the even " + cols(table));
+        () -> "qk has " + cols(qk) + " columns, expected a multiple of the even " + cols(table));
     Tensor angles = operands.input("table", table, ANY, ANY);
     inner.rotate(
         operands.output("qk", qk, ANY, ANY),
@@ -26,7 +26,7 @@ record CheckedAttentionOps(AttentionOps inner) implements AttentionOps {
   @Override
   public void forward(
       Tensor q, Tensor k, Tensor v, IntTensor spans, AttentionShape shape, Tensor out, Tensor lse) {
-    Operands operands = new Operands("attention.forward");
+    operands.begin("attention.forward");
     int n = rows(q);
     inner.forward(
         operands.input("q", q, ANY, shape.queryWidth()),
@@ -52,7 +52,7 @@ record CheckedAttentionOps(AttentionOps inner) implements AttentionOps {
       Tensor dq,
       Tensor dk,
       Tensor dv) {
-    Operands operands = new Operands("attention.backward");
+    operands.begin("attention.backward");
     int n = rows(q);
     inner.backward(
         operands.input("dOut", dOut, n, shape.queryWidth()),
@@ -72,11 +72,11 @@ record CheckedAttentionOps(AttentionOps inner) implements AttentionOps {
   @Override
   public void forwardCached(
       Tensor q, Tensor k, Tensor v, int past, AttentionShape shape, Tensor out) {
-    Operands operands = new Operands("attention.forwardCached");
-    operands.require(past >= 0, "past is " + past + ", expected at least 0");
+    operands.begin("attention.forwardCached");
+    operands.require(past >= 0, () -> "past is " + past + ", expected at least 0");
     operands.require(
         rows(k) >= (long) past + rows(q),
-        "k has " + rows(k) + " rows, expected at least past + m = " + past + " + " + rows(q));
+        () -> "k has " + rows(k) + " rows, expected at least past + m = " + past + " + " + rows(q));
     inner.forwardCached(
         operands.input("q", q, ANY, shape.queryWidth()),
         operands.input("k", k, ANY, shape.keyWidth()),

@@ -7,7 +7,8 @@ package io.mola.core.backend;
  *
  * <p>It costs a few comparisons per call, nothing per element. Tensors and matrices of a checked
  * backend are wrapped and work with it only. What lies in device memory (ids, rows, spans) is not
- * checked here: whoever uploads it checks it.
+ * checked here: whoever uploads it checks it. Calls come from one thread at a time, as the contract
+ * says: all operations check with the same {@link Operands}.
  */
 public final class CheckedBackend implements Backend {
   private final Backend inner;
@@ -24,15 +25,16 @@ public final class CheckedBackend implements Backend {
   /** Wraps {@code inner}; closing this closes it. */
   CheckedBackend(Backend inner) {
     this.inner = inner;
-    memory = new CheckedMemory(inner.memory());
-    linear = new CheckedLinearOps(inner.linear());
-    adapters = new CheckedAdapterOps(inner.adapters());
-    routers = new CheckedRouterOps(inner.routers());
-    norm = new CheckedNormOps(inner.norm());
-    attention = new CheckedAttentionOps(inner.attention());
-    activation = new CheckedActivationOps(inner.activation());
-    loss = new CheckedLossOps(inner.loss());
-    optimizer = new CheckedOptimizerOps(inner.optimizer());
+    Operands operands = new Operands();
+    memory = new CheckedMemory(inner.memory(), operands);
+    linear = new CheckedLinearOps(inner.linear(), operands);
+    adapters = new CheckedAdapterOps(inner.adapters(), operands);
+    routers = new CheckedRouterOps(inner.routers(), operands);
+    norm = new CheckedNormOps(inner.norm(), operands);
+    attention = new CheckedAttentionOps(inner.attention(), operands);
+    activation = new CheckedActivationOps(inner.activation(), operands);
+    loss = new CheckedLossOps(inner.loss(), operands);
+    optimizer = new CheckedOptimizerOps(inner.optimizer(), operands);
   }
 
   @Override

@@ -9,10 +9,10 @@ import io.mola.core.tensor.Tensor;
 import java.util.List;
 
 /** Checks, then calls. */
-record CheckedLinearOps(LinearOps inner) implements LinearOps {
+record CheckedLinearOps(LinearOps inner, Operands operands) implements LinearOps {
   @Override
   public void forward(Tensor x, List<FrozenMatrix> weights, List<Tensor> ys) {
-    Operands operands = new Operands("linear.forward");
+    operands.begin("linear.forward");
     inner.forward(
         operands.input("x", x, ANY, ANY),
         operands.matrices("weights", weights, cols(x)),
@@ -21,7 +21,7 @@ record CheckedLinearOps(LinearOps inner) implements LinearOps {
 
   @Override
   public void backward(List<Tensor> dys, List<FrozenMatrix> weights, Tensor dx) {
-    Operands operands = new Operands("linear.backward");
+    operands.begin("linear.backward");
     List<FrozenMatrix> matrices = operands.matrices("weights", weights, cols(dx));
     inner.backward(
         operands.inputs("dys", dys, rows(dx), weights),
@@ -31,7 +31,7 @@ record CheckedLinearOps(LinearOps inner) implements LinearOps {
 
   @Override
   public void embed(IntTensor ids, FrozenMatrix table, Tensor y) {
-    Operands operands = new Operands("linear.embed");
+    operands.begin("linear.embed");
     inner.embed(
         operands.ints("ids", ids, rows(y), 1),
         operands.matrix("table", table, ANY, cols(y)),

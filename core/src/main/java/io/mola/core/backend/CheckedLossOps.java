@@ -9,7 +9,7 @@ import io.mola.core.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /** Checks, then calls. */
-record CheckedLossOps(LossOps inner) implements LossOps {
+record CheckedLossOps(LossOps inner, Operands operands) implements LossOps {
   @Override
   public void crossEntropyHead(
       Tensor x,
@@ -20,7 +20,7 @@ record CheckedLossOps(LossOps inner) implements LossOps {
       Tensor scratch,
       Tensor loss,
       @Nullable Tensor dx) {
-    Operands operands = new Operands("loss.crossEntropyHead");
+    operands.begin("loss.crossEntropyHead");
     inner.crossEntropyHead(
         operands.input("x", x, ANY, ANY),
         operands.matrix("head", head, ANY, cols(x)),

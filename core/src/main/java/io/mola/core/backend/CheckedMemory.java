@@ -9,7 +9,7 @@ import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
 
 /** Checks lengths of host arrays and wraps what the backend hands out. */
-record CheckedMemory(Memory inner) implements Memory {
+record CheckedMemory(Memory inner, Operands operands) implements Memory {
   @Override
   public Region allocate(MemoryPlan plan) {
     return new CheckedRegion(inner.allocate(plan));
@@ -32,31 +32,32 @@ record CheckedMemory(Memory inner) implements Memory {
 
   @Override
   public void upload(float[] from, Tensor to) {
-    Operands operands = new Operands("memory.upload");
+    operands.begin("memory.upload");
     Tensor target = operands.output("to", to, ANY, ANY);
     long size = (long) to.rows() * to.cols();
     operands.require(
-        from.length == size, "from has " + from.length + " elements, expected " + size);
+        from.length == size, () -> "from has " + from.length + " elements, expected " + size);
     inner.upload(from, target);
   }
 
   @Override
   public void upload(int[] from, IntTensor to) {
-    Operands operands = new Operands("memory.upload");
+    operands.begin("memory.upload");
     IntTensor target = operands.ints("to", to, ANY, ANY);
     long size = (long) to.rows() * to.cols();
     operands.require(
-        from.length >= size, "from has " + from.length + " elements, expected at least " + size);
+        from.length >= size,
+        () -> "from has " + from.length + " elements, expected at least " + size);
     inner.upload(from, target);
   }
 
   @Override
   public void download(Tensor from, float[] to) {
-    Operands operands = new Operands("memory.download");
+    operands.begin("memory.download");
     Tensor source = operands.input("from", from, ANY, ANY);
     long size = (long) from.rows() * from.cols();
     operands.require(
-        to.length >= size, "to has " + to.length + " elements, expected at least " + size);
+        to.length >= size, () -> "to has " + to.length + " elements, expected at least " + size);
     inner.download(source, to);
   }
 }

@@ -7,10 +7,10 @@ import static io.mola.core.backend.Operands.rows;
 import io.mola.core.tensor.Tensor;
 
 /** Checks, then calls. */
-record CheckedNormOps(NormOps inner) implements NormOps {
+record CheckedNormOps(NormOps inner, Operands operands) implements NormOps {
   @Override
   public void rmsForward(Tensor x, Tensor gain, float epsilon, Tensor y, Tensor rstd) {
-    Operands operands = new Operands("norm.rmsForward");
+    operands.begin("norm.rmsForward");
     inner.rmsForward(
         operands.input("x", x, ANY, ANY),
         operands.input("gain", gain, 1, cols(x)),
@@ -21,7 +21,7 @@ record CheckedNormOps(NormOps inner) implements NormOps {
 
   @Override
   public void rmsBackward(Tensor dy, Tensor x, Tensor gain, Tensor rstd, Tensor dx) {
-    Operands operands = new Operands("norm.rmsBackward");
+    operands.begin("norm.rmsBackward");
     inner.rmsBackward(
         operands.input("dy", dy, rows(x), cols(x)),
         operands.input("x", x, ANY, ANY),

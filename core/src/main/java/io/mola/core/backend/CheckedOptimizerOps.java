@@ -7,13 +7,13 @@ import static io.mola.core.backend.Operands.rows;
 import io.mola.core.tensor.Tensor;
 
 /** Checks, then calls. */
-record CheckedOptimizerOps(OptimizerOps inner) implements OptimizerOps {
+record CheckedOptimizerOps(OptimizerOps inner, Operands operands) implements OptimizerOps {
   @Override
   public void adamW(Tensor parameter, Tensor gradient, Tensor m, Tensor v, AdamWStep step) {
-    Operands operands = new Operands("optimizer.adamW");
+    operands.begin("optimizer.adamW");
     int rows = rows(parameter);
     int cols = cols(parameter);
-    operands.require(step.t() >= 1, "step t is " + step.t() + ", expected at least 1");
+    operands.require(step.t() >= 1, () -> "step t is " + step.t() + ", expected at least 1");
     inner.adamW(
         operands.output("parameter", parameter, ANY, ANY),
         operands.input("gradient", gradient, rows, cols),
@@ -24,15 +24,15 @@ record CheckedOptimizerOps(OptimizerOps inner) implements OptimizerOps {
 
   @Override
   public void squaredNorm(Tensor gradient, Tensor sum) {
-    Operands operands = new Operands("optimizer.squaredNorm");
+    operands.begin("optimizer.squaredNorm");
     inner.squaredNorm(
         operands.input("gradient", gradient, ANY, ANY), operands.output("sum", sum, 1, 1));
   }
 
   @Override
   public void clip(Tensor gradient, Tensor squaredNorm, float maxNorm) {
-    Operands operands = new Operands("optimizer.clip");
-    operands.require(maxNorm > 0, "maxNorm is " + maxNorm + ", expected above 0");
+    operands.begin("optimizer.clip");
+    operands.require(maxNorm > 0, () -> "maxNorm is " + maxNorm + ", expected above 0");
     Tensor norm = operands.input("squaredNorm", squaredNorm, 1, 1);
     inner.clip(operands.output("gradient", gradient, ANY, ANY), norm, maxNorm);
   }

@@ -3,10 +3,13 @@ package io.mola.core.backend;
 import io.mola.core.tensor.IntTensor;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
+import java.util.HashMap;
+import java.util.Map;
 
 /** A region whose tensors know where they lie, and that they are gone once it is closed. */
 final class CheckedRegion implements Region {
   private final Region inner;
+  private final Map<String, CheckedTensor> tensors = new HashMap<>();
   private boolean closed;
 
   CheckedRegion(Region inner) {
@@ -27,7 +30,7 @@ final class CheckedRegion implements Region {
   @Override
   public Tensor tensor(String name) {
     requireOpen(name);
-    return new CheckedTensor(this, name, 0, inner.tensor(name));
+    return tensors.computeIfAbsent(name, n -> new CheckedTensor(this, n, 0, inner.tensor(n)));
   }
 
   @Override

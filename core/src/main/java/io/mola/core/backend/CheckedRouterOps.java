@@ -8,11 +8,11 @@ import io.mola.core.tensor.IntTensor;
 import io.mola.core.tensor.Tensor;
 
 /** Checks, then calls. */
-record CheckedRouterOps(RouterOps inner) implements RouterOps {
+record CheckedRouterOps(RouterOps inner, Operands operands) implements RouterOps {
   @Override
   public void statistics(
       Tensor logits, Tensor gates, IntTensor rowWeights, int column, Tensor statistics) {
-    Operands operands = new Operands("routers.statistics");
+    operands.begin("routers.statistics");
     columns(operands, column, statistics, logits);
     inner.statistics(
         operands.input("logits", logits, ANY, ANY),
@@ -24,7 +24,7 @@ record CheckedRouterOps(RouterOps inner) implements RouterOps {
 
   @Override
   public void balanceLoss(Tensor statistics, float factor, Tensor loss) {
-    Operands operands = new Operands("routers.balanceLoss");
+    operands.begin("routers.balanceLoss");
     inner.balanceLoss(
         operands.input("statistics", statistics, 2, ANY),
         factor,
@@ -40,11 +40,11 @@ record CheckedRouterOps(RouterOps inner) implements RouterOps {
       Tensor statistics,
       float factor,
       Tensor dLogits) {
-    Operands operands = new Operands("routers.balanceBackward");
+    operands.begin("routers.balanceBackward");
     columns(operands, column, statistics, logits);
     operands.require(
         topK >= 1 && topK <= cols(statistics),
-        "topK is " + topK + ", expected 1 to " + cols(statistics));
+        () -> "topK is " + topK + ", expected 1 to " + cols(statistics));
     inner.balanceBackward(
         operands.input("logits", logits, ANY, ANY),
         operands.ints("rowWeights", rowWeights, rows(logits), 1),
@@ -58,12 +58,13 @@ record CheckedRouterOps(RouterOps inner) implements RouterOps {
   private static void columns(Operands operands, int column, Tensor statistics, Tensor logits) {
     operands.require(
         column >= 0 && column + cols(statistics) <= cols(logits),
-        "column is "
-            + column
-            + ", expected the "
-            + cols(statistics)
-            + " columns from there on within the "
-            + cols(logits)
-            + " of logits");
+        () ->
+            "column is "
+                + column
+                + ", expected the "
+                + cols(statistics)
+                + " columns from there on within the "
+                + cols(logits)
+                + " of logits");
   }
 }

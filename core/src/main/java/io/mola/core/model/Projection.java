@@ -1,7 +1,12 @@
 package io.mola.core.model;
 
 import io.mola.core.weights.ModelConfig;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The seven projections of a block, in the order of computation. */
@@ -77,14 +82,15 @@ public enum Projection {
     /** Of the activation. */
     DOWN;
 
+    private static final Map<Group, List<Projection>> MEMBERS =
+        new EnumMap<>(
+            Stream.of(Projection.values()).collect(Collectors.groupingBy(Projection::group)));
+
+    private final String label = name().toLowerCase(Locale.ROOT);
+
     /** Its projections in order. */
     public List<Projection> members() {
-      return switch (this) {
-        case QKV -> List.of(Q, K, V);
-        case O -> List.of(Projection.O);
-        case GATE_UP -> List.of(GATE, UP);
-        case DOWN -> List.of(Projection.DOWN);
-      };
+      return Objects.requireNonNull(MEMBERS.get(this));
     }
 
     /** Place within a layer, 0 to 3: numbers the streams of dropout. */
@@ -104,7 +110,7 @@ public enum Projection {
 
     /** Name for buffers and messages, for example {@code gate_up}. */
     public String label() {
-      return name().toLowerCase(java.util.Locale.ROOT);
+      return label;
     }
   }
 

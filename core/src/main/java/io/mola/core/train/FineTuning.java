@@ -25,7 +25,8 @@ public final class FineTuning {
   private final FineTuneRequest request;
   private final ModelConfig config;
   private final AdapterParameters adapter;
-  private final BatchSource batches;
+  private final ShuffledEpochs batches;
+  private final LargestMicroBatch largest;
 
   /** Prepares a run; nothing large is allocated. */
   public FineTuning(FineTuneRequest request) {
@@ -39,6 +40,7 @@ public final class FineTuning {
             request.epochs(),
             request.maxSteps(),
             request.seed());
+    largest = LargestMicroBatch.of(batches, request.microBatchSize());
   }
 
   /**
@@ -94,7 +96,7 @@ public final class FineTuning {
                   step,
                   batches,
                   LearningRate.of(request.optimizer(), batches.steps()),
-                  request.microBatchSize(),
+                  new MicroBatches(request.microBatchSize(), largest.tokens(), largest.labelled()),
                   listener)
               .run();
       OptionalDouble after = evaluate(evaluation, reports.size(), listener);
@@ -124,23 +126,11 @@ public final class FineTuning {
     return plan.build();
   }
 
-  /** The largest micro-batch that the run will really see, and the longest held-back example. */
+  /** Room for the largest micro-batch of the run, and for the longest held-back example. */
   private PassLimits limits() {
-    int tokens = 1;
-    int labelled = 1;
-    int positions = 1;
-    for (int s = 0; s < batches.steps(); s++) {
-      List<Example> batch = batches.batch(s);
-      for (int i = 0; i < batch.size(); i += request.microBatchSize()) {
-        List<Example> micro =
-            batch.subList(i, Math.min(batch.size(), i + request.microBatchSize()));
-        tokens = Math.max(tokens, BatchBuilder.tokens(micro));
-        labelled = Math.max(labelled, micro.stream().mapToInt(Example::targets).sum());
-      }
-      for (Example example : batch) {
-        positions = Math.max(positions, example.length());
-      }
-    }
+    int tokens = largest.tokens();
+    int labelled = largest.labelled();
+    int positions = largest.positions();
     for (Example example : request.validation()) {
       tokens = Math.max(tokens, example.length());
       labelled = Math.max(labelled, example.targets());

@@ -12,22 +12,22 @@ public final class Trainer {
   private final TrainingStep step;
   private final BatchSource batches;
   private final LearningRate rates;
-  private final int microBatchSize;
+  private final MicroBatches microBatches;
   private final TrainingListener listener;
 
   /**
-   * @param microBatchSize examples that run at a time; gradients add up over an effective batch
+   * @param microBatches how an effective batch is cut; gradients add up over its parts
    */
-  public Trainer(
+  Trainer(
       TrainingStep step,
       BatchSource batches,
       LearningRate rates,
-      int microBatchSize,
+      MicroBatches microBatches,
       TrainingListener listener) {
     this.step = step;
     this.batches = batches;
     this.rates = rates;
-    this.microBatchSize = microBatchSize;
+    this.microBatches = microBatches;
     this.listener = listener;
   }
 
@@ -43,7 +43,8 @@ public final class Trainer {
     for (int s = 0; s < batches.steps() && !listener.stopRequested(); s++) {
       long start = System.nanoTime();
       List<Example> batch = batches.batch(s);
-      Measured measured = step.gradients(BatchBuilder.microBatches(batch, microBatchSize), s, true);
+      Measured measured =
+          step.gradients(BatchBuilder.microBatches(microBatches.of(batch)), s, true);
       requireFinite(measured, s, batch);
       double rate = rates.at(s);
       step.update(rate, s + 1);

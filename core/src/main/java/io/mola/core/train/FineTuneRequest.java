@@ -2,11 +2,13 @@ package io.mola.core.train;
 
 import io.mola.core.adapter.AdapterShape;
 import io.mola.core.adapter.BalanceLoss;
+import io.mola.core.adapter.LoadedAdapter;
 import io.mola.core.backend.BackendProvider;
 import io.mola.core.data.Example;
 import io.mola.core.failure.UsageException;
 import io.mola.core.weights.WeightSource;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A fine-tuning run.
@@ -16,6 +18,7 @@ import java.util.List;
  * @param threads worker threads
  * @param memoryLimitBytes bound of the process's resident memory
  * @param shape experts, ranks, top-k, alpha and dropout
+ * @param start adapter of that shape to go on from; empty: a new one, drawn from the seed
  * @param balanceLoss variant of the balance loss
  * @param balanceCoefficient its factor
  * @param optimizer AdamW, schedule, clipping
@@ -35,6 +38,7 @@ public record FineTuneRequest(
     int threads,
     long memoryLimitBytes,
     AdapterShape shape,
+    Optional<LoadedAdapter> start,
     BalanceLoss balanceLoss,
     double balanceCoefficient,
     OptimizerConfig optimizer,

@@ -1,9 +1,11 @@
 package io.mola.core.train;
 
 import io.mola.core.adapter.AdapterParameters;
+import io.mola.core.adapter.LoadedAdapter;
 import io.mola.core.adapter.MolaHook;
 import io.mola.core.backend.Backend;
 import io.mola.core.backend.BackendSettings;
+import io.mola.core.backend.Memory;
 import io.mola.core.backend.Region;
 import io.mola.core.data.Example;
 import io.mola.core.failure.MalformedFileException;
@@ -16,7 +18,10 @@ import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
 import io.mola.core.weights.ModelConfig;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
+import org.jspecify.annotations.Nullable;
 
 /** A fine-tuning run from frozen weights and examples to trained parameters. */
 public final class FineTuning {
@@ -70,41 +75,116 @@ public final class FineTuning {
             new MalformedFileException(request.source().path(), canonicalName + " is missing"));
   }
 
-  /** Trains. */
-  public FineTuneResult run(FootprintPlan plan, TrainingListener listener) {
+  /**
+   * Trains.
+   *
+   * @param continuity which checkpoints are kept, and from which one the run goes on
+   * @throws io.mola.core.failure.UsageException if that checkpoint is of another run
+   */
+  public FineTuneResult run(FootprintPlan plan, Continuity continuity, TrainingListener listener) {
+    RunIdentity identity = identity(continuity);
     BackendSettings settings = new BackendSettings(request.threads(), plan.weightCacheBytes());
     try (Backend backend = request.backend().open(settings);
         Transformer model = Transformer.load(backend, request.source());
         Region region = backend.memory().allocate(slots(plan.limits()))) {
-      Tensor parameters = region.tensor(TrainingStep.PARAMETERS);
-      backend.memory().upload(adapter.initial(request.seed()), parameters);
-      MolaHook hook =
-          new MolaHook(
-              backend,
-              adapter,
-              region,
-              parameters,
-              region.tensor(TrainingStep.GRADIENTS),
-              new MolaHook.Settings(
-                  request.balanceLoss(), request.balanceCoefficient(), request.seed()));
+      int first = begin(backend.memory(), region, continuity.resume());
+      MolaHook hook = hook(backend, region);
       TrainingPass pass = new TrainingPass(model, hook, region, plan.limits());
       Evaluation evaluation = new Evaluation(backend, pass, region, plan.limits());
-      OptionalDouble before = evaluate(evaluation, 0, listener);
-      TrainingStep step = new TrainingStep(backend, pass, hook, region, request.optimizer());
+      OptionalDouble before = evaluate(evaluation, first, listener);
+      CheckpointWriter checkpoints = writer(continuity, identity, backend.memory(), region);
       List<StepReport> reports =
           new Trainer(
-                  step,
+                  new TrainingStep(backend, pass, hook, region, request.optimizer()),
                   batches,
                   LearningRate.of(request.optimizer(), batches.steps()),
                   new MicroBatches(request.microBatchSize(), largest.tokens(), largest.labelled()),
-                  listener)
-              .run();
-      OptionalDouble after = evaluate(evaluation, reports.size(), listener);
+                  listener,
+                  checkpoints)
+              .run(first);
+      boolean stoppedEarly = first + reports.size() < batches.steps();
+      OptionalDouble after =
+          stoppedEarly ? OptionalDouble.empty() : evaluate(evaluation, batches.steps(), listener);
       float[] trained = new float[adapter.size()];
-      backend.memory().download(parameters, trained);
+      backend.memory().download(region.tensor(TrainingStep.PARAMETERS), trained);
       return new FineTuneResult(
-          adapter, trained, reports, before, after, plan, reports.size() < batches.steps());
+          adapter,
+          trained,
+          first,
+          reports,
+          before,
+          after,
+          plan,
+          stoppedEarly,
+          Optional.ofNullable(checkpoints).map(CheckpointWriter::newest));
     }
+  }
+
+  /**
+   * Read before anything large is allocated: the fingerprint costs a pass over the model's file.
+   */
+  private RunIdentity identity(Continuity continuity) {
+    if (continuity.equals(Continuity.NONE)) {
+      return new RunIdentity(Map.of());
+    }
+    RunIdentity identity = RunIdentity.of(request, continuity.baseFingerprint(), batches.steps());
+    continuity
+        .resume()
+        .ifPresent(checkpoint -> {
+          checkpoint.requireSame(identity);
+          checkpoint.requireMoments(adapter, batches.steps());
+        });
+    return identity;
+  }
+
+  private @Nullable CheckpointWriter writer(
+      Continuity continuity, RunIdentity identity, Memory memory, Region region) {
+    return continuity
+        .checkpoints()
+        .map(where ->
+            new CheckpointWriter(
+                where,
+                identity,
+                request.backend().name(),
+                adapter,
+                memory,
+                region,
+                continuity.resume().orElse(null)))
+        .orElse(null);
+  }
+
+  private MolaHook hook(Backend backend, Region region) {
+    return new MolaHook(
+        backend,
+        adapter,
+        region,
+        region.tensor(TrainingStep.PARAMETERS),
+        region.tensor(TrainingStep.GRADIENTS),
+        new MolaHook.Settings(request.balanceLoss(), request.balanceCoefficient(), request.seed()));
+  }
+
+  /**
+   * Sets the parameters, and AdamW's moments where the run goes on.
+   *
+   * @return steps that are done
+   */
+  private int begin(Memory memory, Region region, Optional<Checkpoint> resume) {
+    Tensor parameters = region.tensor(TrainingStep.PARAMETERS);
+    if (resume.isEmpty()) {
+      memory.upload(
+          request
+              .start()
+              .map(LoadedAdapter::parameters)
+              .orElseGet(() -> adapter.initial(request.seed())),
+          parameters);
+      return 0;
+    }
+    Checkpoint checkpoint = resume.get();
+    memory.upload(checkpoint.parameters(adapter), parameters);
+    for (String moment : List.of(TrainingStep.FIRST_MOMENT, TrainingStep.SECOND_MOMENT)) {
+      memory.upload(checkpoint.moment(moment, adapter), region.tensor(moment));
+    }
+    return checkpoint.step();
   }
 
   private OptionalDouble evaluate(Evaluation evaluation, int step, TrainingListener listener) {

@@ -22,9 +22,17 @@ final class FinetuneKeys {
 
   private static List<Key<?>> all() {
     List<Key<?>> keys = new ArrayList<>();
-    keys.addAll(List.of(Keys.BASE_MODEL, Keys.DATA_PATH, Keys.OUTPUT_DIR, Keys.OVERWRITE));
+    keys.addAll(
+        List.of(
+            Keys.BASE_MODEL,
+            Keys.DATA_PATH,
+            Keys.ADAPTER,
+            Keys.OUTPUT_DIR,
+            Keys.OVERWRITE,
+            Keys.FORCE));
     keys.addAll(AdapterSettings.KEYS);
     keys.addAll(TrainingSettings.KEYS);
+    keys.addAll(RunContinuity.KEYS);
     keys.addAll(DATA);
     keys.addAll(MACHINE);
     return List.copyOf(keys);

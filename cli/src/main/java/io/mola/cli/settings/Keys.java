@@ -41,7 +41,9 @@ public final class Keys {
 
   /** An existing adapter. */
   public static final Key<Path> ADAPTER =
-      key("adapter", ValueType.path(), null, Section.FILES).help("adapter folder to use").aliases();
+      key("adapter", ValueType.path(), null, Section.FILES)
+          .help("adapter to use; finetune trains it further, into the output folder")
+          .aliases();
 
   /** Recorded cases. */
   public static final Key<Path> GOLDEN =
@@ -251,6 +253,28 @@ public final class Keys {
       key("seed", ValueType.seed(), "42", Section.TRAINING)
           .help("same seed, same bytes")
           .aliases("random_seed");
+
+  /** Checkpoints. */
+  public static final Key<Integer> SAVE_STEPS =
+      key("save_steps", ValueType.whole(1), null, Section.CONTINUITY)
+          .help(
+              "write a checkpoint, OUTPUT_DIR/checkpoint-STEP, every N steps and on Ctrl-C; default:"
+                  + " never")
+          .aliases("save_every");
+
+  /** How many checkpoints stay. */
+  public static final Key<Integer> SAVE_TOTAL_LIMIT =
+      key("save_total_limit", ValueType.whole(1), null, Section.CONTINUITY)
+          .help("checkpoints that are kept, the newest; default: all")
+          .aliases();
+
+  /** Where a run goes on. */
+  public static final Key<String> RESUME_FROM_CHECKPOINT =
+      key("resume_from_checkpoint", ValueType.text("PATH|latest"), null, Section.CONTINUITY)
+          .help(
+              "go on from a checkpoint of the same run, or from the latest in the output folder; the"
+                  + " result is the same as without the stop")
+          .aliases("resume_from", "resume");
 
   /** Longest example. */
   public static final Key<Integer> CUTOFF_LEN =

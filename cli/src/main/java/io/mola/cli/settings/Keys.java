@@ -60,7 +60,7 @@ public final class Keys {
   /** Replace results. */
   public static final Key<Boolean> OVERWRITE =
       key("overwrite", ValueType.truth(), "false", Section.FILES)
-          .help("replace an adapter that is already in the output folder")
+          .help("replace the adapter and the checkpoints that are in the output folder")
           .aliases();
 
   /** Use an adapter on another base. */

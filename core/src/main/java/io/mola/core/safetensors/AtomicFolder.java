@@ -82,6 +82,9 @@ public final class AtomicFolder {
    * @throws MolaException if the system refuses
    */
   public static void removeLeftovers(Path parent, String prefix) {
+    if (!Files.isDirectory(parent)) {
+      return;
+    }
     try (Stream<Path> entries = Files.list(parent)) {
       for (Path entry : entries.filter(entry -> isLeftover(entry, prefix)).toList()) {
         delete(entry);

@@ -38,6 +38,7 @@ public final class FineTuning {
     this.request = request;
     config = request.source().config();
     adapter = new AdapterParameters(config, request.shape());
+    request.start().ifPresent(this::requireSameTensors);
     batches =
         new ShuffledEpochs(
             request.training(),
@@ -46,6 +47,12 @@ public final class FineTuning {
             request.maxSteps(),
             request.seed());
     largest = LargestMicroBatch.of(batches, request.microBatchSize());
+  }
+
+  private void requireSameTensors(LoadedAdapter start) {
+    if (!start.layout().tensors().equals(adapter.tensors())) {
+      throw new IllegalArgumentException(start.path() + " has other tensors than the shape says");
+    }
   }
 
   /**
@@ -98,7 +105,7 @@ public final class FineTuning {
                   new TrainingStep(backend, pass, hook, region, request.optimizer()),
                   batches,
                   LearningRate.of(request.optimizer(), batches.steps()),
-                  new MicroBatches(request.microBatchSize(), largest.tokens(), largest.labelled()),
+                  new MicroBatches(request.microBatchSize(), largest.rows()),
                   listener,
                   checkpoints)
               .run(first);
@@ -208,8 +215,8 @@ public final class FineTuning {
 
   /** Room for the largest micro-batch of the run, and for the longest held-back example. */
   private PassLimits limits() {
-    int tokens = largest.tokens();
-    int labelled = largest.labelled();
+    int tokens = largest.rows().tokens();
+    int labelled = largest.rows().labelled();
     int positions = largest.positions();
     for (Example example : request.validation()) {
       tokens = Math.max(tokens, example.length());

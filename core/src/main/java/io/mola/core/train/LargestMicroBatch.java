@@ -8,19 +8,22 @@ import java.util.List;
  *
  * <p>The order of every epoch is a function of the seed, so the walk sees what the run will see,
  * and the figures are exact; a bound from the longest examples alone would be several times too
- * large, because they seldom meet. The walk looks at lengths only and stops after {@link #VISITS}
- * examples (but never within the first epoch), a fraction of a second. In a longer run a later
- * micro-batch may be larger than all before: {@link MicroBatches} then cuts it, so that the plan
- * still holds. Both depend on the data, its order and the batch sizes only, so every run with these
- * is cut alike.
+ * large, because they seldom meet. The walk looks at lengths only and ends after {@link #VISITS}
+ * examples, a fraction of a second. In a longer run a later micro-batch may be larger than all
+ * before: {@link MicroBatches} then cuts it, so that the plan still holds. Both depend on the data,
+ * its order and the batch sizes only, so every run with these is cut alike.
  *
- * @param tokens most tokens of a micro-batch
- * @param labelled most labelled rows of a micro-batch
+ * @param rows most tokens and most labelled rows of a micro-batch
  * @param positions most tokens of an example
  */
-record LargestMicroBatch(int tokens, int labelled, int positions) {
+record LargestMicroBatch(RowCount rows, int positions) {
   /** Examples that are looked at. */
   static final int VISITS = 1 << 24;
+
+  /** The rows of the micro-batch of the examples {@code order[from .. to)}. */
+  private interface Counting {
+    RowCount of(int[] order, int from, int to);
+  }
 
   /**
    * Walks.
@@ -31,45 +34,73 @@ record LargestMicroBatch(int tokens, int labelled, int positions) {
     return of(run, size, VISITS);
   }
 
-  static LargestMicroBatch of(ShuffledEpochs run, int size, int visits) {
+  static LargestMicroBatch of(ShuffledEpochs run, int size, long visits) {
     List<Example> examples = run.examples();
     int[] lengths = examples.stream().mapToInt(Example::length).toArray();
     int[] targets = examples.stream().mapToInt(Example::targets).toArray();
-    int epochs = Math.ceilDiv(run.steps(), run.stepsPerEpoch());
-    // One by one, all epochs have the same micro-batches.
-    int walked = size == 1 ? 1 : Math.clamp(visits / examples.size(), 1, epochs);
-    Maximum maximum = new Maximum();
-    for (int epoch = 0; epoch < walked; epoch++) {
-      long steps = Math.min(run.stepsPerEpoch(), run.steps() - (long) epoch * run.stepsPerEpoch());
-      int used = (int) Math.min(examples.size(), steps * run.batchSize());
-      maximum.walk(run.order(epoch), used, run.batchSize(), size, lengths, targets);
+    Walk walk = new Walk(size, run.batchSize(), lengths, byLength(lengths, targets));
+    if (run.steps() >= run.stepsPerEpoch() || run.visits() > visits) {
+      walk.eachAlone();
     }
-    return new LargestMicroBatch(maximum.tokens, maximum.labelled, maximum.positions);
+    // One by one, all epochs have the same micro-batches.
+    long left = Math.min(visits, size == 1 ? Math.min(run.visits(), lengths.length) : run.visits());
+    for (int epoch = 0; left > 0; epoch++) {
+      int used = (int) Math.min(left, lengths.length);
+      walk.through(run.order(epoch), used);
+      left -= used;
+    }
+    return new LargestMicroBatch(walk.largest, walk.positions);
   }
 
-  /** What the walk has found so far. */
-  private static final class Maximum {
-    private int tokens = 1;
-    private int labelled = 1;
+  private static Counting byLength(int[] lengths, int[] targets) {
+    return (order, from, to) -> {
+      int tokens = 0;
+      int labelled = 0;
+      for (int i = from; i < to; i++) {
+        tokens = Math.addExact(tokens, lengths[order[i]]);
+        labelled += targets[order[i]];
+      }
+      return new RowCount(tokens, labelled);
+    };
+  }
+
+  /** A walk and what it has found so far. */
+  private static final class Walk {
+    private final int size;
+    private final int batchSize;
+    private final int[] lengths;
+    private final Counting counting;
+    private RowCount largest = new RowCount(1, 1);
     private int positions = 1;
 
+    Walk(int size, int batchSize, int[] lengths, Counting counting) {
+      this.size = size;
+      this.batchSize = batchSize;
+      this.lengths = lengths;
+      this.counting = counting;
+    }
+
+    /** Every example of the data set. */
+    void eachAlone() {
+      int[] one = new int[1];
+      for (int i = 0; i < lengths.length; i++) {
+        one[0] = i;
+        largest = largest.max(counting.of(one, 0, 1));
+        positions = Math.max(positions, lengths[i]);
+      }
+    }
+
     /** The micro-batches of the first {@code used} examples of an epoch's order. */
-    void walk(int[] order, int used, int batchSize, int size, int[] lengths, int[] targets) {
+    void through(int[] order, int used) {
+      for (int i = 0; i < used; i++) {
+        positions = Math.max(positions, lengths[order[i]]);
+      }
       int begin = 0;
       while (begin < used) {
         int batchEnd = begin + Math.min(batchSize, used - begin);
         while (begin < batchEnd) {
           int end = begin + Math.min(size, batchEnd - begin);
-          int rows = 0;
-          int labels = 0;
-          for (int i = begin; i < end; i++) {
-            int length = lengths[order[i]];
-            rows = Math.addExact(rows, length);
-            labels += targets[order[i]];
-            positions = Math.max(positions, length);
-          }
-          tokens = Math.max(tokens, rows);
-          labelled = Math.max(labelled, labels);
+          largest = largest.max(counting.of(order, begin, end));
           begin = end;
         }
       }

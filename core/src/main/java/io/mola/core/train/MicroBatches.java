@@ -10,37 +10,34 @@ import java.util.List;
  * be walked by {@link LargestMicroBatch}, they run in two or more parts.
  *
  * @param size examples that run at a time
- * @param tokens that the buffers hold; no example has more
- * @param labelled rows with a label that the buffers hold; no example has more
+ * @param room of the buffers; each example fits alone
  */
-record MicroBatches(int size, int tokens, int labelled) {
+record MicroBatches(int size, RowCount room) {
 
   /** The micro-batches of an effective batch, in order. */
   List<List<Example>> of(List<Example> batch) {
     List<List<Example>> parts = new ArrayList<>();
-    for (int from = 0; from < batch.size(); ) {
+    int from = 0;
+    while (from < batch.size()) {
       int to = from + Math.min(size, batch.size() - from);
-      addThoseThatFit(batch.subList(from, to), parts);
+      List<Example> examples = batch.subList(from, to);
+      if (room.holds(RowCount.of(examples))) {
+        parts.add(examples);
+      } else {
+        addInParts(examples, parts);
+      }
       from = to;
     }
     return parts;
   }
 
-  private void addThoseThatFit(List<Example> examples, List<List<Example>> parts) {
+  private void addInParts(List<Example> examples, List<List<Example>> parts) {
     int from = 0;
-    long rows = 0;
-    long labels = 0;
-    for (int i = 0; i < examples.size(); i++) {
-      int length = examples.get(i).length();
-      int targets = examples.get(i).targets();
-      if (i > from && (rows + length > tokens || labels + targets > labelled)) {
-        parts.add(examples.subList(from, i));
-        from = i;
-        rows = 0;
-        labels = 0;
+    for (int to = 2; to <= examples.size(); to++) {
+      if (!room.holds(RowCount.of(examples.subList(from, to)))) {
+        parts.add(examples.subList(from, to - 1));
+        from = to - 1;
       }
-      rows += length;
-      labels += targets;
     }
     parts.add(examples.subList(from, examples.size()));
   }

@@ -70,6 +70,13 @@ public final class ShuffledEpochs implements BatchSource {
     return perEpoch;
   }
 
+  /** Examples that the run sees, again in each epoch. */
+  long visits() {
+    long whole = steps / perEpoch;
+    long further = (long) (steps % perEpoch) * batchSize;
+    return whole * examples.size() + further;
+  }
+
   /** The order in which an epoch takes the examples: a permutation of 0 .. n-1. */
   int[] order(int epoch) {
     SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + epoch);

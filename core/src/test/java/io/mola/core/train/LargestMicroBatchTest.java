@@ -39,7 +39,7 @@ class LargestMicroBatchTest {
     }
 
     assertThat(LargestMicroBatch.of(run, micro))
-        .isEqualTo(new LargestMicroBatch(tokens, labelled, positions));
+        .isEqualTo(new LargestMicroBatch(new RowCount(tokens, labelled), positions));
   }
 
   @Test
@@ -51,22 +51,34 @@ class LargestMicroBatchTest {
 
     int longest = run.examples().stream().mapToInt(Example::length).max().orElseThrow();
     assertThat(found.positions()).isEqualTo(longest);
-    assertThat(found.tokens()).isLessThan(16 * longest);
+    assertThat(found.rows().tokens()).isLessThan(16 * longest);
+  }
+
+  @ParameterizedTest(name = "{0} steps, walk of {1} examples")
+  @CsvSource({"400, 7", "5, 7", "400, 100", "1, 1"})
+  void aWalkThatEndsEarlyStillHasRoomForEveryExample(int maxSteps, int visits) {
+    ShuffledEpochs run = new ShuffledEpochs(examples(90, 13), 8, 50, maxSteps, 42);
+    LargestMicroBatch found = LargestMicroBatch.of(run, 4, visits);
+
+    for (Example example : run.examples()) {
+      assertThat(found.rows().holds(RowCount.of(List.of(example)))).isTrue();
+      assertThat(found.positions()).isGreaterThanOrEqualTo(example.length());
+    }
   }
 
   @Test
   void afterTheWalkMicroBatchesAreCutToWhatWasPlanned() {
     ShuffledEpochs run = new ShuffledEpochs(examples(30, 5), 8, 50, 0, 42);
     LargestMicroBatch planned = LargestMicroBatch.of(run, 4, 300);
-    MicroBatches cut = new MicroBatches(4, planned.tokens(), planned.labelled());
+    MicroBatches cut = new MicroBatches(4, planned.rows());
     int more = 0;
     for (int step = 0; step < run.steps(); step++) {
       List<Example> batch = run.batch(step);
       List<List<Example>> parts = cut.of(batch);
       assertThat(parts.stream().flatMap(List::stream)).containsExactlyElementsOf(batch);
       for (TokenBatch part : BatchBuilder.microBatches(parts)) {
-        assertThat(part.size()).isLessThanOrEqualTo(planned.tokens());
-        assertThat(part.labelled()).isLessThanOrEqualTo(planned.labelled());
+        assertThat(part.size()).isLessThanOrEqualTo(planned.rows().tokens());
+        assertThat(part.labelled()).isLessThanOrEqualTo(planned.rows().labelled());
       }
       more += parts.size() - Math.ceilDiv(batch.size(), 4);
     }
@@ -78,7 +90,7 @@ class LargestMicroBatchTest {
   void microBatchesThatFitAreCutByNumberAlone() {
     List<Example> batch = examples(11, 3);
 
-    assertThat(new MicroBatches(4, 1000, 1000).of(batch))
+    assertThat(new MicroBatches(4, new RowCount(1000, 1000)).of(batch))
         .containsExactly(batch.subList(0, 4), batch.subList(4, 8), batch.subList(8, 11));
   }
 

@@ -15,6 +15,7 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -83,6 +84,28 @@ class StopAndGoOnProcessTest {
       run(whole, steps);
     }
     assertThat(tensors(out)).hasSameBinaryContentAs(tensors(whole));
+  }
+
+  @Test
+  void anInterruptedRunThatCannotSaveHasFailed() throws Exception {
+    Path disk = Files.createDirectory(folder.resolve("disk"));
+    boolean mounted =
+        shell("mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk.toString()) == 0;
+    Assumptions.assumeTrue(mounted, "a small tmpfs cannot be mounted here");
+    try {
+      Path out = disk.resolve("out");
+      String[] options = {"--num-epochs=20000", "--lora-r=32", "--save-steps=100000"};
+      MolaProcess mola = MolaProcess.start(folder, command(out, options));
+      awaitStep(mola);
+      signal("INT", mola);
+      Outcome outcome = mola.outcome();
+
+      assertThat(outcome.exitCode()).as(outcome.text()).isEqualTo(1);
+      assertThat(outcome.text()).containsPattern("mola: .*cannot be written: .*space");
+      assertThat(names(out)).isEmpty();
+    } finally {
+      assertThat(shell("umount", disk.toString())).isZero();
+    }
   }
 
   @Test
@@ -208,11 +231,11 @@ class StopAndGoOnProcessTest {
   }
 
   private static void signal(String name, MolaProcess mola) throws Exception {
-    Process kill =
-        new ProcessBuilder("kill", "-" + name, Long.toString(mola.process().pid()))
-            .inheritIO()
-            .start();
-    assertThat(kill.waitFor()).isZero();
+    assertThat(shell("kill", "-" + name, Long.toString(mola.process().pid()))).isZero();
+  }
+
+  private static int shell(String... command) throws Exception {
+    return new ProcessBuilder(command).inheritIO().start().waitFor();
   }
 
   /** What a shell makes of a command. */

@@ -7,9 +7,6 @@ import io.mola.core.failure.MalformedFileException;
 import io.mola.core.failure.UsageException;
 import io.mola.core.safetensors.SafetensorsFile;
 import io.mola.core.safetensors.SafetensorsTensor;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,9 +28,6 @@ public final class Checkpoint {
   static final String OPTIMIZER = "optimizer.safetensors";
   static final List<String> HASHED =
       List.of(AdapterFolder.TENSORS, AdapterFolder.CONFIG, OPTIMIZER);
-
-  private static final ValueLayout.OfFloat FLOAT =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Path folder;
   private final CheckpointState state;
@@ -165,7 +159,7 @@ public final class Checkpoint {
                       layout.rows(),
                       AdapterParameters.COLUMNS));
         }
-        requirePossible(file, tensor, name.equals(TrainingStep.SECOND_MOMENT));
+        requirePossible(file, tensor, layout.size());
       }
     }
   }
@@ -174,25 +168,26 @@ public final class Checkpoint {
    * One of AdamW's moments, flat, in the layout; {@link #requireMoments} has passed.
    *
    * @param name {@link TrainingStep#FIRST_MOMENT} or {@link TrainingStep#SECOND_MOMENT}
+   * @param to receives it
    */
-  float[] moment(String name, AdapterParameters layout) {
+  void readMoment(String name, float[] to) {
     try (SafetensorsFile tensors = SafetensorsFile.open(folder.resolve(OPTIMIZER))) {
-      SafetensorsTensor tensor = Objects.requireNonNull(tensors.tensors().get(name));
-      float[] values = new float[layout.size()];
-      MemorySegment.copy(tensor.bytes(), FLOAT, 0, values, 0, values.length);
-      return values;
+      Objects.requireNonNull(tensors.tensors().get(name)).floats(0, to, to.length);
     }
   }
 
-  private static void requirePossible(Path file, SafetensorsTensor tensor, boolean square) {
-    MemorySegment bytes = tensor.bytes();
-    for (long i = 0; i < bytes.byteSize() / Float.BYTES; i++) {
-      float value = bytes.getAtIndex(FLOAT, i);
-      if (!Float.isFinite(value) || (square && value < 0)) {
-        throw new MalformedFileException(
-            file,
-            "%s has the value %s at %d, which no training gives; use another checkpoint"
-                .formatted(tensor.name(), value, i));
+  private static void requirePossible(Path file, SafetensorsTensor tensor, int size) {
+    boolean square = tensor.name().equals(TrainingStep.SECOND_MOMENT);
+    float[] chunk = new float[AdapterParameters.COLUMNS];
+    for (int first = 0; first < size; first += chunk.length) {
+      tensor.floats(first, chunk, chunk.length);
+      for (int i = 0; i < chunk.length; i++) {
+        if (!Float.isFinite(chunk[i]) || (square && chunk[i] < 0)) {
+          throw new MalformedFileException(
+              file,
+              "%s has the value %s at %d, which no training gives; use another checkpoint"
+                  .formatted(tensor.name(), chunk[i], first + i));
+        }
       }
     }
   }

@@ -23,6 +23,7 @@ final class CheckpointWriter {
   private final AdapterParameters layout;
   private final Memory memory;
   private final Region region;
+  private final float[] host;
 
   /** Checkpoints of another run, which the first of this run replaces. */
   private final List<Path> foreign;
@@ -32,6 +33,7 @@ final class CheckpointWriter {
   /**
    * @param backend its name
    * @param region that holds parameters and moments
+   * @param host receives parameters and moments on their way to the disk
    * @param resumed the checkpoint that the run goes on from; null if it starts anew
    */
   CheckpointWriter(
@@ -41,6 +43,7 @@ final class CheckpointWriter {
       AdapterParameters layout,
       Memory memory,
       Region region,
+      float[] host,
       @Nullable Checkpoint resumed) {
     this.where = where;
     this.identity = identity;
@@ -48,6 +51,7 @@ final class CheckpointWriter {
     this.layout = layout;
     this.memory = memory;
     this.region = region;
+    this.host = host;
     foreign = new ArrayList<>(resumed == null ? CheckpointFolder.list(where.output()) : List.of());
     newest = resumed == null ? null : resumed.folder();
     AtomicFolder.removeLeftovers(where.output(), Checkpoint.PREFIX);
@@ -86,13 +90,12 @@ final class CheckpointWriter {
   }
 
   private void write(Path folder, int done) {
-    float[] host = new float[layout.size()];
     memory.download(region.tensor(TrainingStep.PARAMETERS), host);
     AdapterFolder.save(folder, layout, host, where.provenance(), false);
     SafetensorsWriter.write(
         folder.resolve(Checkpoint.OPTIMIZER),
         Map.of(),
-        List.of(moment(TrainingStep.FIRST_MOMENT, host), moment(TrainingStep.SECOND_MOMENT, host)));
+        List.of(moment(TrainingStep.FIRST_MOMENT), moment(TrainingStep.SECOND_MOMENT)));
     Map<String, String> sha256 = new LinkedHashMap<>();
     for (String name : Checkpoint.HASHED) {
       sha256.put(name, AdapterFolder.sha256(folder.resolve(name)));
@@ -102,8 +105,8 @@ final class CheckpointWriter {
         folder.resolve(Checkpoint.STATE), out -> out.write(state.getBytes(StandardCharsets.UTF_8)));
   }
 
-  /** One host array serves all: a moment is downloaded when it is its turn to be written. */
-  private SafetensorsWriter.Source moment(String slot, float[] host) {
+  /** The host array serves all: a moment is downloaded when it is its turn to be written. */
+  private SafetensorsWriter.Source moment(String slot) {
     return new SafetensorsWriter.Source(
         slot,
         "F32",

@@ -15,7 +15,6 @@ import io.mola.core.model.Transformer;
 import io.mola.core.quant.QuantType;
 import io.mola.core.quant.StoredMatrix;
 import io.mola.core.tensor.MemoryPlan;
-import io.mola.core.tensor.Tensor;
 import io.mola.core.weights.ModelConfig;
 import java.util.List;
 import java.util.Map;
@@ -94,12 +93,15 @@ public final class FineTuning {
     try (Backend backend = request.backend().open(settings);
         Transformer model = Transformer.load(backend, request.source());
         Region region = backend.memory().allocate(slots(plan.limits()))) {
-      int first = begin(backend.memory(), region, continuity.resume());
+      // One array of all parameters serves first to set them and then whenever they are saved.
+      float[] host = firstParameters(continuity.resume());
+      begin(backend.memory(), region, continuity.resume(), host);
+      int first = continuity.resume().map(Checkpoint::step).orElse(0);
       MolaHook hook = hook(backend, region);
       TrainingPass pass = new TrainingPass(model, hook, region, plan.limits());
       Evaluation evaluation = new Evaluation(backend, pass, region, plan.limits());
       OptionalDouble before = evaluate(evaluation, first, listener);
-      CheckpointWriter checkpoints = writer(continuity, identity, backend.memory(), region);
+      CheckpointWriter checkpoints = writer(continuity, identity, backend.memory(), region, host);
       List<StepReport> reports =
           new Trainer(
                   new TrainingStep(backend, pass, hook, region, request.optimizer()),
@@ -112,11 +114,10 @@ public final class FineTuning {
       boolean stoppedEarly = first + reports.size() < batches.steps();
       OptionalDouble after =
           stoppedEarly ? OptionalDouble.empty() : evaluate(evaluation, batches.steps(), listener);
-      float[] trained = new float[adapter.size()];
-      backend.memory().download(region.tensor(TrainingStep.PARAMETERS), trained);
+      backend.memory().download(region.tensor(TrainingStep.PARAMETERS), host);
       return new FineTuneResult(
           adapter,
-          trained,
+          host,
           first,
           reports,
           before,
@@ -145,7 +146,7 @@ public final class FineTuning {
   }
 
   private @Nullable CheckpointWriter writer(
-      Continuity continuity, RunIdentity identity, Memory memory, Region region) {
+      Continuity continuity, RunIdentity identity, Memory memory, Region region, float[] host) {
     return continuity
         .checkpoints()
         .map(where ->
@@ -156,6 +157,7 @@ public final class FineTuning {
                 adapter,
                 memory,
                 region,
+                host,
                 continuity.resume().orElse(null)))
         .orElse(null);
   }
@@ -170,28 +172,27 @@ public final class FineTuning {
         new MolaHook.Settings(request.balanceLoss(), request.balanceCoefficient(), request.seed()));
   }
 
+  /** The parameters that the run begins with, in an array of its own. */
+  private float[] firstParameters(Optional<Checkpoint> resume) {
+    return resume
+        .map(checkpoint -> checkpoint.parameters(adapter))
+        .or(() -> request.start().map(start -> start.parameters().clone()))
+        .orElseGet(() -> adapter.initial(request.seed()));
+  }
+
   /**
    * Sets the parameters, and AdamW's moments where the run goes on.
    *
-   * @return steps that are done
+   * @param host the parameters; afterwards its content is of no use
    */
-  private int begin(Memory memory, Region region, Optional<Checkpoint> resume) {
-    Tensor parameters = region.tensor(TrainingStep.PARAMETERS);
-    if (resume.isEmpty()) {
-      memory.upload(
-          request
-              .start()
-              .map(LoadedAdapter::parameters)
-              .orElseGet(() -> adapter.initial(request.seed())),
-          parameters);
-      return 0;
-    }
-    Checkpoint checkpoint = resume.get();
-    memory.upload(checkpoint.parameters(adapter), parameters);
-    for (String moment : List.of(TrainingStep.FIRST_MOMENT, TrainingStep.SECOND_MOMENT)) {
-      memory.upload(checkpoint.moment(moment, adapter), region.tensor(moment));
-    }
-    return checkpoint.step();
+  private void begin(Memory memory, Region region, Optional<Checkpoint> resume, float[] host) {
+    memory.upload(host, region.tensor(TrainingStep.PARAMETERS));
+    resume.ifPresent(checkpoint -> {
+      for (String moment : List.of(TrainingStep.FIRST_MOMENT, TrainingStep.SECOND_MOMENT)) {
+        checkpoint.readMoment(moment, host);
+        memory.upload(host, region.tensor(moment));
+      }
+    });
   }
 
   private OptionalDouble evaluate(Evaluation evaluation, int step, TrainingListener listener) {

@@ -30,7 +30,7 @@ record RunContinuity(
   static final List<Key<?>> KEYS =
       List.of(Keys.SAVE_STEPS, Keys.SAVE_TOTAL_LIMIT, Keys.RESUME_FROM_CHECKPOINT);
 
-  private static final String LATEST = "latest";
+  private static final Path LATEST = Path.of("latest");
 
   /**
    * Reads the settings, and every byte of the checkpoint that they name.
@@ -46,13 +46,12 @@ record RunContinuity(
           settings.place(Keys.SAVE_TOTAL_LIMIT)
               + ": no checkpoint is written without --save-steps; give it too");
     }
-    Optional<String> named = settings.find(Keys.RESUME_FROM_CHECKPOINT);
+    Optional<Path> named = settings.find(Keys.RESUME_FROM_CHECKPOINT);
     if (steps.isPresent() && named.isEmpty()) {
       CheckpointFolder.requireNone(output, settings.get(Keys.OVERWRITE));
     }
     Optional<Checkpoint> resume =
-        named.map(text ->
-            text.equals(LATEST) ? Checkpoint.latest(output) : Checkpoint.open(Path.of(text)));
+        named.map(path -> path.equals(LATEST) ? Checkpoint.latest(output) : Checkpoint.open(path));
     return new RunContinuity(output, steps, settings.find(Keys.SAVE_TOTAL_LIMIT).orElse(0), resume);
   }
 

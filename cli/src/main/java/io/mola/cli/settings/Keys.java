@@ -269,8 +269,8 @@ public final class Keys {
           .aliases();
 
   /** Where a run goes on. */
-  public static final Key<String> RESUME_FROM_CHECKPOINT =
-      key("resume_from_checkpoint", ValueType.text("PATH|latest"), null, Section.CONTINUITY)
+  public static final Key<Path> RESUME_FROM_CHECKPOINT =
+      key("resume_from_checkpoint", ValueType.pathOr("latest"), null, Section.CONTINUITY)
           .help(
               "go on from a checkpoint of the same run, or from the latest in the output folder; the"
                   + " result is the same as without the stop")

@@ -35,7 +35,9 @@ final class EvalCommand extends Subcommand {
 
   @Override
   List<Key<?>> keys() {
-    return Stream.concat(FrozenModel.KEYS.stream(), ExampleFile.KEYS.stream()).toList();
+    return Stream.of(FrozenModel.KEYS, ExampleFile.KEYS, List.<Key<?>>of(Keys.SHARE_PREFIX))
+        .flatMap(List::stream)
+        .toList();
   }
 
   @Override
@@ -56,7 +58,9 @@ final class EvalCommand extends Subcommand {
         LinearHook hook = model.hook(region);
         TrainingPass pass = new TrainingPass(model.transformer(), hook, region, limits);
         Evaluation.Result result =
-            new Evaluation(model.backend(), pass, region, limits).of(examples);
+            new Evaluation(
+                    model.backend(), pass, region, limits, TrainingSettings.prefixes(settings))
+                .of(examples);
         report(result, exactMatch(model, hook, examples, longest), output);
       }
     }

@@ -20,14 +20,18 @@ public final class Evaluation {
   private final TrainingPass pass;
   private final Tensor loss;
   private final PassLimits limits;
+  private final Prefixes prefixes;
 
   /**
    * @param pass with buffers for at least the longest example
+   * @param prefixes of the examples that run at a time
    */
-  public Evaluation(Backend backend, TrainingPass pass, Region region, PassLimits limits) {
+  public Evaluation(
+      Backend backend, TrainingPass pass, Region region, PassLimits limits, Prefixes prefixes) {
     this.backend = backend;
     this.pass = pass;
     this.limits = limits;
+    this.prefixes = prefixes;
     loss = region.tensor(LOSS);
   }
 
@@ -54,40 +58,34 @@ public final class Evaluation {
     double sum = 0;
     long targets = 0;
     float[] host = new float[1];
-    for (List<Example> group : groups(examples)) {
-      TokenBatch batch = BatchBuilder.of(group);
+    for (TokenBatch batch : batches(examples)) {
       backend.activation().zero(loss);
       pass.upload(batch);
       pass.forward(Pass.INFERENCE, 0, loss);
       backend.memory().download(loss, host);
       sum += host[0];
-      targets += batch.labelled();
+      targets += batch.countedTargets();
     }
     return new Result(sum / targets, targets);
   }
 
-  private List<List<Example>> groups(List<Example> examples) {
-    List<List<Example>> groups = new ArrayList<>();
+  private List<TokenBatch> batches(List<Example> examples) {
+    List<TokenBatch> batches = new ArrayList<>();
     List<Example> group = new ArrayList<>();
-    int tokens = 0;
-    int labelled = 0;
     for (Example example : examples) {
-      boolean full =
-          tokens + example.length() > limits.tokens()
-              || labelled + example.targets() > limits.labelled();
-      if (full && !group.isEmpty()) {
-        groups.add(List.copyOf(group));
-        group.clear();
-        tokens = 0;
-        labelled = 0;
-      }
       group.add(example);
-      tokens += example.length();
-      labelled += example.targets();
+      if (group.size() > 1 && !fits(BatchBuilder.of(group, prefixes))) {
+        batches.add(BatchBuilder.of(group.subList(0, group.size() - 1), prefixes));
+        group = new ArrayList<>(List.of(example));
+      }
     }
     if (!group.isEmpty()) {
-      groups.add(List.copyOf(group));
+      batches.add(BatchBuilder.of(group, prefixes));
     }
-    return groups;
+    return batches;
+  }
+
+  private boolean fits(TokenBatch batch) {
+    return batch.size() <= limits.tokens() && batch.labelled() <= limits.labelled();
   }
 }

@@ -8,6 +8,7 @@ import io.mola.core.backend.Region;
 import io.mola.core.data.Example;
 import io.mola.core.failure.MalformedFileException;
 import io.mola.core.model.PassLimits;
+import io.mola.core.model.TokenBatch;
 import io.mola.core.model.TrainingPass;
 import io.mola.core.model.Transformer;
 import io.mola.core.quant.QuantType;
@@ -86,7 +87,8 @@ public final class FineTuning {
               new MolaHook.Settings(
                   request.balanceLoss(), request.balanceCoefficient(), request.seed()));
       TrainingPass pass = new TrainingPass(model, hook, region, plan.limits());
-      Evaluation evaluation = new Evaluation(backend, pass, region, plan.limits());
+      Evaluation evaluation =
+          new Evaluation(backend, pass, region, plan.limits(), request.prefixes());
       OptionalDouble before = evaluate(evaluation, 0, listener);
       TrainingStep step = new TrainingStep(backend, pass, hook, region, request.optimizer());
       List<StepReport> reports =
@@ -95,6 +97,7 @@ public final class FineTuning {
                   batches,
                   LearningRate.of(request.optimizer(), batches.steps()),
                   request.microBatchSize(),
+                  request.prefixes(),
                   listener)
               .run();
       OptionalDouble after = evaluate(evaluation, reports.size(), listener);
@@ -131,11 +134,10 @@ public final class FineTuning {
     int positions = 1;
     for (int s = 0; s < batches.steps(); s++) {
       List<Example> batch = batches.batch(s);
-      for (int i = 0; i < batch.size(); i += request.microBatchSize()) {
-        List<Example> micro =
-            batch.subList(i, Math.min(batch.size(), i + request.microBatchSize()));
-        tokens = Math.max(tokens, BatchBuilder.tokens(micro));
-        labelled = Math.max(labelled, micro.stream().mapToInt(Example::targets).sum());
+      for (TokenBatch micro :
+          BatchBuilder.microBatches(batch, request.microBatchSize(), request.prefixes())) {
+        tokens = Math.max(tokens, micro.size());
+        labelled = Math.max(labelled, micro.labelled());
       }
       for (Example example : batch) {
         positions = Math.max(positions, example.length());

@@ -13,21 +13,25 @@ public final class Trainer {
   private final BatchSource batches;
   private final LearningRate rates;
   private final int microBatchSize;
+  private final Prefixes prefixes;
   private final TrainingListener listener;
 
   /**
    * @param microBatchSize examples that run at a time; gradients add up over an effective batch
+   * @param prefixes of the examples of a micro-batch
    */
   public Trainer(
       TrainingStep step,
       BatchSource batches,
       LearningRate rates,
       int microBatchSize,
+      Prefixes prefixes,
       TrainingListener listener) {
     this.step = step;
     this.batches = batches;
     this.rates = rates;
     this.microBatchSize = microBatchSize;
+    this.prefixes = prefixes;
     this.listener = listener;
   }
 
@@ -43,7 +47,8 @@ public final class Trainer {
     for (int s = 0; s < batches.steps() && !listener.stopRequested(); s++) {
       long start = System.nanoTime();
       List<Example> batch = batches.batch(s);
-      Measured measured = step.gradients(BatchBuilder.microBatches(batch, microBatchSize), s, true);
+      Measured measured =
+          step.gradients(BatchBuilder.microBatches(batch, microBatchSize, prefixes), s, true);
       requireFinite(measured, s, batch);
       double rate = rates.at(s);
       step.update(rate, s + 1);

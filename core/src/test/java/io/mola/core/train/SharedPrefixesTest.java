@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class SharedPrefixesTest {
-  private static final int WORTH = 4;
+  private static final int COST = 3;
   private static final int NONE = Example.IGNORE;
 
   private static Example unlabelled(int... tokens) {
@@ -39,19 +39,19 @@ class SharedPrefixesTest {
 
   @Test
   void examplesThatBeginAlikeAreOneGroup() {
-    int[] prompt = run(10, 6);
+    int[] prompt = run(10, 7);
     Example one = unlabelled(plus(prompt, 1, 2));
     Example other = unlabelled(plus(prompt, 3));
     Example alone = unlabelled(run(30, 8));
 
     assertThat(SharedPrefixes.of(List.of(one, alone, other)))
-        .containsExactly(new PrefixGroup(List.of(one, other), 6), PrefixGroup.alone(alone));
+        .containsExactly(new PrefixGroup(List.of(one, other), 7), PrefixGroup.alone(alone));
   }
 
   @Test
-  void aShortBeginningIsNotWorthASegment() {
-    Example one = unlabelled(1, 2, 3, 4, 5, 6);
-    Example other = unlabelled(1, 2, 3, 4, 7, 8);
+  void aShortBeginningIsNotWorthItsCost() {
+    Example one = unlabelled(1, 2, 3, 4, 5, 6, 7);
+    Example other = unlabelled(1, 2, 3, 4, 5, 6, 8, 9);
 
     assertThat(SharedPrefixes.of(List.of(one, other)))
         .containsExactly(PrefixGroup.alone(one), PrefixGroup.alone(other));
@@ -90,21 +90,21 @@ class SharedPrefixesTest {
 
   @Test
   void aTargetInSharedRowsCountsForEachExample() {
-    Example one = learnt(1, plus(run(10, 7), 1, 2));
-    Example other = learnt(1, plus(run(10, 7), 3));
+    Example one = learnt(1, plus(run(10, 8), 1, 2));
+    Example other = learnt(1, plus(run(10, 8), 3));
     TokenBatch batch = BatchBuilder.of(List.of(one, other), Prefixes.SHARED);
 
-    assertThat(batch.tokens()).containsExactly(10, 11, 12, 13, 14, 15, 16, 1, 2, 16, 3);
-    assertThat(batch.positions()).containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 8, 6, 7);
-    assertThat(batch.rowWeights()).containsExactly(2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1);
-    assertThat(batch.labelledRows()).containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 9);
-    assertThat(batch.targets()).containsExactly(11, 12, 13, 14, 15, 16, 1, 2, 3);
-    assertThat(batch.targetWeights()).containsExactly(2, 2, 2, 2, 2, 2, 1, 1, 1);
-    assertThat(Arrays.copyOf(batch.spans(), 4)).containsExactly(0, 0, 0, 11);
-    assertThat(Arrays.copyOfRange(batch.spans(), 24, 28)).containsExactly(0, 6, 6, 9);
-    assertThat(Arrays.copyOfRange(batch.spans(), 36, 40)).containsExactly(0, 6, 9, 11);
-    assertThat(batch.countedTokens()).isEqualTo(17);
-    assertThat(batch.countedTargets()).isEqualTo(15);
+    assertThat(batch.tokens()).containsExactly(10, 11, 12, 13, 14, 15, 16, 17, 1, 2, 17, 3);
+    assertThat(batch.positions()).containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 7, 8);
+    assertThat(batch.rowWeights()).containsExactly(2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1);
+    assertThat(batch.labelledRows()).containsExactly(0, 1, 2, 3, 4, 5, 6, 7, 8, 10);
+    assertThat(batch.targets()).containsExactly(11, 12, 13, 14, 15, 16, 17, 1, 2, 3);
+    assertThat(batch.targetWeights()).containsExactly(2, 2, 2, 2, 2, 2, 2, 1, 1, 1);
+    assertThat(Arrays.copyOf(batch.spans(), 4)).containsExactly(0, 0, 0, 12);
+    assertThat(Arrays.copyOfRange(batch.spans(), 28, 32)).containsExactly(0, 7, 7, 10);
+    assertThat(Arrays.copyOfRange(batch.spans(), 40, 44)).containsExactly(0, 7, 10, 12);
+    assertThat(batch.countedTokens()).isEqualTo(19);
+    assertThat(batch.countedTargets()).isEqualTo(17);
   }
 
   static List<Long> seeds() {
@@ -157,8 +157,11 @@ class SharedPrefixesTest {
     return examples;
   }
 
+  /** Rows saved, less what sharing costs. */
   private static int saved(PrefixGroup group) {
-    return group.length() == 0 ? 0 : (group.examples().size() - 1) * group.length() - WORTH;
+    int k = group.examples().size();
+    int p = group.length();
+    return p == 0 ? 0 : (k - 1) * p - k * COST;
   }
 
   /** By trying every partition. */

@@ -10,7 +10,11 @@ final class FinetuneKeys {
   /** How examples become tokens. */
   static final List<Key<?>> DATA =
       List.of(
-          Keys.CUTOFF_LEN, Keys.EXCESS_LENGTH_STRATEGY, Keys.TRAIN_ON_INPUTS, Keys.PROMPT_STYLE);
+          Keys.CUTOFF_LEN,
+          Keys.EXCESS_LENGTH_STRATEGY,
+          Keys.TRAIN_ON_INPUTS,
+          Keys.PROMPT_STYLE,
+          Keys.SHARE_PREFIX);
 
   /** What computes and with how much. */
   static final List<Key<?>> MACHINE = List.of(Keys.BACKEND, Keys.THREADS, Keys.MAX_MEMORY);

@@ -90,6 +90,7 @@ final class FinetuneRun {
             data.validation(),
             training.batchSize(),
             training.microBatchSize(),
+            TrainingSettings.prefixes(settings),
             training.epochs(),
             training.maxSteps(),
             TrainingSettings.recompute(settings),

@@ -307,6 +307,16 @@ public final class Keys {
                   + " are; auto: the chat template if the model has one, otherwise Alpaca's")
           .aliases();
 
+  /** Common beginnings. */
+  public static final Key<Boolean> SHARE_PREFIX =
+      key("share_prefix", ValueType.truth(), "true", Section.DATA)
+          .help(
+              "compute tokens with which examples of a micro-batch begin alike (a system prompt, an"
+                  + " instruction) only once; exact, except that dropout is then drawn once for"
+                  + " them. --no-share-prefix turns it off")
+          .inverse("no_share_prefix")
+          .aliases();
+
   /** Prompt of generate. */
   public static final Key<String> PROMPT =
       key("prompt", ValueType.text("TEXT"), null, Section.GENERATION)

@@ -26,6 +26,7 @@ import java.util.Optional;
  * @param validation held-back examples, may be empty
  * @param batchSize examples of an effective batch
  * @param microBatchSize examples that run at a time
+ * @param prefixes of the examples of a micro-batch
  * @param epochs passes over the training examples
  * @param maxSteps upper bound of the steps; 0: none
  * @param recompute whether all blocks but one are computed again in the backward pass, even where
@@ -46,6 +47,7 @@ public record FineTuneRequest(
     List<Example> validation,
     int batchSize,
     int microBatchSize,
+    Prefixes prefixes,
     int epochs,
     int maxSteps,
     boolean recompute,

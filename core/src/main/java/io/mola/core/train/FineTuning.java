@@ -45,7 +45,7 @@ public final class FineTuning {
             request.epochs(),
             request.maxSteps(),
             request.seed());
-    largest = LargestMicroBatch.of(batches, request.microBatchSize());
+    largest = LargestMicroBatch.of(batches, request.microBatchSize(), request.prefixes());
   }
 
   private void requireSameTensors(LoadedAdapter start) {
@@ -99,7 +99,8 @@ public final class FineTuning {
       int first = continuity.resume().map(Checkpoint::step).orElse(0);
       MolaHook hook = hook(backend, region);
       TrainingPass pass = new TrainingPass(model, hook, region, plan.limits());
-      Evaluation evaluation = new Evaluation(backend, pass, region, plan.limits());
+      Evaluation evaluation =
+          new Evaluation(backend, pass, region, plan.limits(), request.prefixes());
       OptionalDouble before = evaluate(evaluation, first, listener);
       CheckpointWriter checkpoints = writer(continuity, identity, backend.memory(), region, host);
       List<StepReport> reports =
@@ -107,7 +108,7 @@ public final class FineTuning {
                   new TrainingStep(backend, pass, hook, region, request.optimizer()),
                   batches,
                   LearningRate.of(request.optimizer(), batches.steps()),
-                  new MicroBatches(request.microBatchSize(), largest.rows()),
+                  new MicroBatches(request.microBatchSize(), request.prefixes(), largest.rows()),
                   listener,
                   checkpoints)
               .run(first);

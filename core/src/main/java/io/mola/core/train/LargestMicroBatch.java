@@ -1,6 +1,7 @@
 package io.mola.core.train;
 
 import io.mola.core.data.Example;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -8,10 +9,10 @@ import java.util.List;
  *
  * <p>The order of every epoch is a function of the seed, so the walk sees what the run will see,
  * and the figures are exact; a bound from the longest examples alone would be several times too
- * large, because they seldom meet. The walk looks at lengths only and ends after {@link #VISITS}
- * examples, a fraction of a second. In a longer run a later micro-batch may be larger than all
- * before: {@link MicroBatches} then cuts it, so that the plan still holds. Both depend on the data,
- * its order and the batch sizes only, so every run with these is cut alike.
+ * large, because they seldom meet. The walk looks at lengths and shared beginnings only and ends
+ * after {@link #VISITS} examples, a fraction of a second. In a longer run a later micro-batch may
+ * be larger than all before: {@link MicroBatches} then cuts it, so that the plan still holds. Both
+ * depend on the data, its order and the batch sizes only, so every run with these is cut alike.
  *
  * @param rows most tokens and most labelled rows of a micro-batch
  * @param positions most tokens of an example
@@ -19,6 +20,9 @@ import java.util.List;
 record LargestMicroBatch(RowCount rows, int positions) {
   /** Examples that are looked at. */
   static final int VISITS = 1 << 24;
+
+  /** The same where shared beginnings have to be found: each costs microseconds. */
+  static final int SHARED_VISITS = 1 << 17;
 
   /** The rows of the micro-batch of the examples {@code order[from .. to)}. */
   private interface Counting {
@@ -29,16 +33,19 @@ record LargestMicroBatch(RowCount rows, int positions) {
    * Walks.
    *
    * @param size examples of a micro-batch
+   * @param prefixes of its examples
    */
-  static LargestMicroBatch of(ShuffledEpochs run, int size) {
-    return of(run, size, VISITS);
+  static LargestMicroBatch of(ShuffledEpochs run, int size, Prefixes prefixes) {
+    return of(run, size, prefixes, prefixes == Prefixes.SHARED ? SHARED_VISITS : VISITS);
   }
 
-  static LargestMicroBatch of(ShuffledEpochs run, int size, long visits) {
+  static LargestMicroBatch of(ShuffledEpochs run, int size, Prefixes prefixes, long visits) {
     List<Example> examples = run.examples();
     int[] lengths = examples.stream().mapToInt(Example::length).toArray();
     int[] targets = examples.stream().mapToInt(Example::targets).toArray();
-    Walk walk = new Walk(size, run.batchSize(), lengths, byLength(lengths, targets));
+    Counting counting =
+        prefixes == Prefixes.SHARED ? bySharing(examples) : byLength(lengths, targets);
+    Walk walk = new Walk(size, run.batchSize(), lengths, counting);
     if (run.steps() >= run.stepsPerEpoch() || run.visits() > visits) {
       walk.eachAlone();
     }
@@ -50,6 +57,12 @@ record LargestMicroBatch(RowCount rows, int positions) {
       left -= used;
     }
     return new LargestMicroBatch(walk.largest, walk.positions);
+  }
+
+  private static Counting bySharing(List<Example> examples) {
+    return (order, from, to) ->
+        RowCount.of(
+            Arrays.stream(order, from, to).mapToObj(examples::get).toList(), Prefixes.SHARED);
   }
 
   private static Counting byLength(int[] lengths, int[] targets) {

@@ -1,6 +1,7 @@
 package io.mola.core.train;
 
 import io.mola.core.data.Example;
+import io.mola.core.model.TokenBatch;
 import java.util.List;
 
 /**
@@ -12,9 +13,13 @@ import java.util.List;
 record RowCount(int tokens, int labelled) {
 
   /** Of a micro-batch. */
-  static RowCount of(List<Example> examples) {
-    return new RowCount(
-        BatchBuilder.tokens(examples), examples.stream().mapToInt(Example::targets).sum());
+  static RowCount of(List<Example> examples, Prefixes prefixes) {
+    if (prefixes == Prefixes.REPEATED || examples.size() == 1) {
+      return new RowCount(
+          BatchBuilder.tokens(examples), examples.stream().mapToInt(Example::targets).sum());
+    }
+    TokenBatch batch = BatchBuilder.of(examples, prefixes);
+    return new RowCount(batch.size(), batch.labelled());
   }
 
   /** The larger of both numbers. */

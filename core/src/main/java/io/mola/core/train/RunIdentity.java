@@ -48,6 +48,7 @@ public record RunIdentity(Map<String, String> values) {
     values.put("data_path", dataOf(request.training()));
     values.put("batch_size", Integer.toString(request.batchSize()));
     values.put("micro_batch_size", Integer.toString(request.microBatchSize()));
+    values.put("share_prefix", Boolean.toString(request.prefixes() == Prefixes.SHARED));
     values.put("steps (max_steps, num_epochs)", Integer.toString(steps));
     values.put("seed", Long.toString(request.seed()));
     addOptimizer(request.optimizer(), values);

@@ -49,8 +49,7 @@ public final class Trainer {
     for (int s = first; s < batches.steps() && !listener.stopRequested(); s++) {
       long start = System.nanoTime();
       List<Example> batch = batches.batch(s);
-      Measured measured =
-          step.gradients(BatchBuilder.microBatches(microBatches.of(batch)), s, true);
+      Measured measured = step.gradients(microBatches.of(batch), s, true);
       requireFinite(measured, s, batch);
       double rate = rates.at(s);
       step.update(rate, s + 1);

@@ -27,19 +27,24 @@ class LargestMicroBatchTest {
   })
   void isTheLargestThatTheRunSees(int n, int batch, int micro, int epochs, int maxSteps) {
     ShuffledEpochs run = new ShuffledEpochs(examples(n, 7), batch, epochs, maxSteps, 42);
+    for (Prefixes prefixes : Prefixes.values()) {
+      assertThat(LargestMicroBatch.of(run, micro, prefixes))
+          .isEqualTo(largestOf(run, micro, prefixes));
+    }
+  }
+
+  private static LargestMicroBatch largestOf(ShuffledEpochs run, int micro, Prefixes prefixes) {
     int tokens = 0;
     int labelled = 0;
     int positions = 0;
     for (int step = 0; step < run.steps(); step++) {
-      for (TokenBatch part : BatchBuilder.microBatches(run.batch(step), micro)) {
+      for (TokenBatch part : BatchBuilder.microBatches(run.batch(step), micro, prefixes)) {
         tokens = Math.max(tokens, part.size());
         labelled = Math.max(labelled, part.labelled());
         positions = Math.max(positions, 1 + Arrays.stream(part.positions()).max().orElseThrow());
       }
     }
-
-    assertThat(LargestMicroBatch.of(run, micro))
-        .isEqualTo(new LargestMicroBatch(new RowCount(tokens, labelled), positions));
+    return new LargestMicroBatch(new RowCount(tokens, labelled), positions);
   }
 
   @Test
@@ -47,7 +52,7 @@ class LargestMicroBatchTest {
   void aRunOfTenMillionStepsIsPlannedFromItsFirstEpochs() {
     ShuffledEpochs run = new ShuffledEpochs(examples(10_000, 11), 16, 16_000, 0, 42);
     assertThat(run.steps()).isEqualTo(10_000_000);
-    LargestMicroBatch found = LargestMicroBatch.of(run, 16);
+    LargestMicroBatch found = LargestMicroBatch.of(run, 16, Prefixes.REPEATED);
 
     int longest = run.examples().stream().mapToInt(Example::length).max().orElseThrow();
     assertThat(found.positions()).isEqualTo(longest);
@@ -58,10 +63,10 @@ class LargestMicroBatchTest {
   @CsvSource({"400, 7", "5, 7", "400, 100", "1, 1"})
   void aWalkThatEndsEarlyStillHasRoomForEveryExample(int maxSteps, int visits) {
     ShuffledEpochs run = new ShuffledEpochs(examples(90, 13), 8, 50, maxSteps, 42);
-    LargestMicroBatch found = LargestMicroBatch.of(run, 4, visits);
+    LargestMicroBatch found = LargestMicroBatch.of(run, 4, Prefixes.SHARED, visits);
 
     for (Example example : run.examples()) {
-      assertThat(found.rows().holds(RowCount.of(List.of(example)))).isTrue();
+      assertThat(found.rows().holds(RowCount.of(List.of(example), Prefixes.SHARED))).isTrue();
       assertThat(found.positions()).isGreaterThanOrEqualTo(example.length());
     }
   }
@@ -69,14 +74,14 @@ class LargestMicroBatchTest {
   @Test
   void afterTheWalkMicroBatchesAreCutToWhatWasPlanned() {
     ShuffledEpochs run = new ShuffledEpochs(examples(30, 5), 8, 50, 0, 42);
-    LargestMicroBatch planned = LargestMicroBatch.of(run, 4, 300);
-    MicroBatches cut = new MicroBatches(4, planned.rows());
+    LargestMicroBatch planned = LargestMicroBatch.of(run, 4, Prefixes.REPEATED, 300);
+    MicroBatches cut = new MicroBatches(4, Prefixes.REPEATED, planned.rows());
     int more = 0;
     for (int step = 0; step < run.steps(); step++) {
       List<Example> batch = run.batch(step);
-      List<List<Example>> parts = cut.of(batch);
+      List<List<Example>> parts = cut.parts(batch);
       assertThat(parts.stream().flatMap(List::stream)).containsExactlyElementsOf(batch);
-      for (TokenBatch part : BatchBuilder.microBatches(parts)) {
+      for (TokenBatch part : cut.of(batch)) {
         assertThat(part.size()).isLessThanOrEqualTo(planned.rows().tokens());
         assertThat(part.labelled()).isLessThanOrEqualTo(planned.rows().labelled());
       }
@@ -90,7 +95,7 @@ class LargestMicroBatchTest {
   void microBatchesThatFitAreCutByNumberAlone() {
     List<Example> batch = examples(11, 3);
 
-    assertThat(new MicroBatches(4, new RowCount(1000, 1000)).of(batch))
+    assertThat(new MicroBatches(4, Prefixes.REPEATED, new RowCount(1000, 1000)).parts(batch))
         .containsExactly(batch.subList(0, 4), batch.subList(4, 8), batch.subList(8, 11));
   }
 

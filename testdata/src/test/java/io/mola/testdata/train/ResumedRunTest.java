@@ -12,6 +12,7 @@ import io.mola.core.train.Checkpoint;
 import io.mola.core.train.CheckpointFolder;
 import io.mola.core.train.FineTuneResult;
 import io.mola.core.train.OptimizerConfig.Schedule;
+import io.mola.core.train.Prefixes;
 import io.mola.core.train.StepReport;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -109,6 +110,7 @@ class ResumedRunTest {
         different("data_path 10 examples, SHA-256", "10 examples", r -> r.dataSeed = 6),
         different("batch_size 4", "2", r -> r.batch = 2),
         different("micro_batch_size 2", "4", r -> r.microBatch = 4),
+        different("share_prefix true", "false", r -> r.prefixes = Prefixes.REPEATED),
         different("steps (max_steps, num_epochs) 9", "12", r -> r.epochs = 4),
         different("seed 42", "43", r -> r.seed = 43),
         different("learning_rate 0.01", "0.02", r -> r.rate = 0.02),

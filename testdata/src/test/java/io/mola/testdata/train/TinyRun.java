@@ -15,6 +15,7 @@ import io.mola.core.train.FineTuneResult;
 import io.mola.core.train.FineTuning;
 import io.mola.core.train.OptimizerConfig;
 import io.mola.core.train.OptimizerConfig.Schedule;
+import io.mola.core.train.Prefixes;
 import io.mola.core.train.StepReport;
 import io.mola.core.train.TrainingListener;
 import io.mola.testdata.TinyModel;
@@ -41,6 +42,7 @@ final class TinyRun {
   int topExperts = 3;
   int batch = 4;
   int microBatch = 2;
+  Prefixes prefixes = Prefixes.SHARED;
   int epochs = 3;
   long seed = 42;
   long dataSeed = 5;
@@ -70,6 +72,7 @@ final class TinyRun {
         List.of(),
         batch,
         microBatch,
+        prefixes,
         epochs,
         0,
         false,

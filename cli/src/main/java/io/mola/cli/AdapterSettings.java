@@ -35,10 +35,7 @@ final class AdapterSettings {
   /** Experts, ranks and top-k of every layer of the model. */
   static AdapterShape shape(Settings settings, ModelConfig config) {
     List<String> targets =
-        settings.find(Keys.LORA_TARGET_MODULES).stream()
-            .flatMap(names -> Arrays.stream(names.split("[,\\s]+")))
-            .filter(name -> !name.isEmpty())
-            .toList();
+        settings.find(Keys.LORA_TARGET_MODULES).map(AdapterSettings::names).orElse(List.of());
     return new ExpertAllocation(
             settings.get(Keys.NUM_EXPERTS),
             settings.get(Keys.LORA_R),
@@ -47,6 +44,11 @@ final class AdapterSettings {
             settings.get(Keys.LORA_DROPOUT),
             targets)
         .resolve(config);
+  }
+
+  /** Names separated by commas or blanks. */
+  static List<String> names(String text) {
+    return Arrays.stream(text.split("[,\\s]+")).filter(name -> !name.isEmpty()).toList();
   }
 
   /** The form of the balance loss; by itself per projection only where the numbers differ. */

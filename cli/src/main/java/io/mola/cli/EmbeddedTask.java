@@ -3,13 +3,9 @@ package io.mola.cli;
 import io.mola.cli.settings.Given;
 import io.mola.cli.settings.Keys;
 import io.mola.cli.settings.Settings;
-import io.mola.core.backend.Region;
 import io.mola.core.data.Example;
 import io.mola.core.failure.UsageException;
-import io.mola.core.generate.Generator;
-import io.mola.core.tensor.MemoryPlan;
-import io.mola.core.tokenizer.Tokenizer;
-import io.mola.core.train.ExactMatch;
+import io.mola.core.train.Prefixes;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +22,6 @@ import java.util.Optional;
  */
 record EmbeddedTask(Path folder) {
   private static final String PLACE = "the embedded task";
-  private static final int LONGEST = 64;
 
   /** The files beside the program's jars. */
   static EmbeddedTask find() {
@@ -81,13 +76,7 @@ record EmbeddedTask(Path folder) {
       Path test = folder.resolve("reverse-test.jsonl");
       List<Example> examples =
           ExampleFile.read(own, model.source(), test, new Output(true)).examples();
-      MemoryPlan.Builder plan = new MemoryPlan.Builder().f32("exact.match", 1, 1);
-      model.planHook(plan, Generator.PROMPT_CHUNK);
-      Tokenizer tokenizer = model.tokenizer();
-      try (Region region = model.backend().memory().allocate(plan.build());
-          Generator generator = new Generator(model.transformer(), model.hook(region), LONGEST)) {
-        return new ExactMatch(generator, tokenizer::isStop).of(examples).orElseThrow();
-      }
+      return ModelMeasure.of(model, examples, Prefixes.SHARED).exactMatch().orElseThrow();
     }
   }
 }

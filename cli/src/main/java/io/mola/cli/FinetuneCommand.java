@@ -36,21 +36,22 @@ final class FinetuneCommand extends Subcommand {
       return demonstrate(settings, output);
     }
     Path folder = settings.get(Keys.OUTPUT_DIR);
-    Optional<Map<String, Object>> answer = train(settings, folder, output);
+    Optional<Map<String, Object>> answer = train(settings, folder, output, typed());
     answer.ifPresent(output::answer);
     answer.ifPresent(done -> sayNext(settings.require(Keys.BASE_MODEL), folder, output));
     return answer.isPresent() ? 0 : Interruption.EXIT_CODE;
   }
 
   private static Optional<Map<String, Object>> train(
-      Settings settings, Path folder, Output output) {
+      Settings settings, Path folder, Output output, List<String> typed) {
     Path model = settings.require(Keys.BASE_MODEL);
     Path data = settings.require(Keys.DATA_PATH);
     AdapterFolder.requireFree(folder, settings.get(Keys.OVERWRITE));
+    RunContinuity continuity = RunContinuity.of(settings, folder);
     try (WeightSource source = WeightFormats.open(model)) {
-      FinetuneRun run = FinetuneRun.prepare(settings, source, data, output);
+      FinetuneRun run = FinetuneRun.prepare(settings, source, data, continuity, output);
       OutputFolder.requireWritable(folder);
-      return run.execute();
+      return run.execute(typed);
     }
   }
 
@@ -61,7 +62,7 @@ final class FinetuneCommand extends Subcommand {
             "next: ./mola generate --base-model %s --adapter %s --prompt \"...\"%n", model, folder);
   }
 
-  private static int demonstrate(Settings given, Output output) {
+  private int demonstrate(Settings given, Output output) {
     EmbeddedTask task = EmbeddedTask.find();
     Settings settings = given.orElse(task.settings());
     Path folder = settings.get(Keys.OUTPUT_DIR);
@@ -69,7 +70,7 @@ final class FinetuneCommand extends Subcommand {
     output.text().println("Teaching the embedded model to spell words backwards.");
     double before = task.exactMatch(settings, Optional.empty());
     output.text().printf(Locale.ROOT, "right answers before: %.1f %%%n", 100 * before);
-    Optional<Map<String, Object>> answer = train(settings, folder, output);
+    Optional<Map<String, Object>> answer = train(settings, folder, output, typed());
     if (answer.isEmpty()) {
       return Interruption.EXIT_CODE;
     }

@@ -10,7 +10,11 @@ final class FinetuneKeys {
   /** How examples become tokens. */
   static final List<Key<?>> DATA =
       List.of(
-          Keys.CUTOFF_LEN, Keys.EXCESS_LENGTH_STRATEGY, Keys.TRAIN_ON_INPUTS, Keys.PROMPT_STYLE);
+          Keys.CUTOFF_LEN,
+          Keys.EXCESS_LENGTH_STRATEGY,
+          Keys.TRAIN_ON_INPUTS,
+          Keys.PROMPT_STYLE,
+          Keys.SHARE_PREFIX);
 
   /** What computes and with how much. */
   static final List<Key<?>> MACHINE = List.of(Keys.BACKEND, Keys.THREADS, Keys.MAX_MEMORY);
@@ -22,9 +26,17 @@ final class FinetuneKeys {
 
   private static List<Key<?>> all() {
     List<Key<?>> keys = new ArrayList<>();
-    keys.addAll(List.of(Keys.BASE_MODEL, Keys.DATA_PATH, Keys.OUTPUT_DIR, Keys.OVERWRITE));
+    keys.addAll(
+        List.of(
+            Keys.BASE_MODEL,
+            Keys.DATA_PATH,
+            Keys.ADAPTER,
+            Keys.OUTPUT_DIR,
+            Keys.OVERWRITE,
+            Keys.FORCE));
     keys.addAll(AdapterSettings.KEYS);
     keys.addAll(TrainingSettings.KEYS);
+    keys.addAll(RunContinuity.KEYS);
     keys.addAll(DATA);
     keys.addAll(MACHINE);
     return List.copyOf(keys);

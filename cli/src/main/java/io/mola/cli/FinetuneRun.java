@@ -7,9 +7,11 @@ import io.mola.core.adapter.AdapterProvenance;
 import io.mola.core.adapter.AdapterShape;
 import io.mola.core.adapter.BalanceLoss;
 import io.mola.core.adapter.ExpertAllocation;
+import io.mola.core.adapter.LoadedAdapter;
 import io.mola.core.backend.BackendProvider;
 import io.mola.core.backend.Backends;
 import io.mola.core.tokenizer.TokenizerFingerprint;
+import io.mola.core.train.Checkpoint;
 import io.mola.core.train.FineTuneRequest;
 import io.mola.core.train.FineTuneResult;
 import io.mola.core.train.FineTuning;
@@ -19,6 +21,7 @@ import io.mola.core.train.StepReport;
 import io.mola.core.weights.WeightSource;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -33,13 +36,22 @@ final class FinetuneRun {
   private final TrainingData data;
   private final FineTuning tuning;
   private final FootprintPlan plan;
+  private final RunContinuity continuity;
+  private final BaseFingerprint base;
   private final Output output;
 
   private FinetuneRun(
-      Settings settings, FineTuneRequest request, TrainingData data, Output output) {
+      Settings settings,
+      FineTuneRequest request,
+      TrainingData data,
+      RunContinuity continuity,
+      BaseFingerprint base,
+      Output output) {
     this.settings = settings;
     this.request = request;
     this.data = data;
+    this.continuity = continuity;
+    this.base = base;
     this.output = output;
     tuning = new FineTuning(request);
     plan = tuning.plan();
@@ -50,8 +62,15 @@ final class FinetuneRun {
    *
    * @throws io.mola.core.failure.UsageException if anything the run needs is missing or wrong
    */
-  static FinetuneRun prepare(Settings settings, WeightSource source, Path path, Output output) {
-    AdapterShape shape = AdapterSettings.shape(settings, source.config());
+  static FinetuneRun prepare(
+      Settings settings, WeightSource source, Path path, RunContinuity continuity, Output output) {
+    BaseFingerprint base = new BaseFingerprint(source);
+    Optional<LoadedAdapter> start = StartingAdapter.find(settings, source.config());
+    start.ifPresent(adapter -> requireBase(adapter, base, settings));
+    AdapterShape shape =
+        start
+            .map(adapter -> adapter.layout().shape())
+            .orElseGet(() -> AdapterSettings.shape(settings, source.config()));
     BalanceLoss balance = AdapterSettings.balanceLoss(settings, shape);
     TrainingSettings training = TrainingSettings.of(settings);
     BackendProvider backend = Backends.choose(settings.get(Keys.BACKEND));
@@ -63,6 +82,7 @@ final class FinetuneRun {
             ComputeSettings.threads(settings),
             ComputeSettings.memoryLimit(settings),
             shape,
+            start,
             balance,
             settings.get(Keys.ROUTER_AUX_LOSS_COEF),
             TrainingSettings.optimizer(settings, training.steps(data.training().size())),
@@ -70,17 +90,36 @@ final class FinetuneRun {
             data.validation(),
             training.batchSize(),
             training.microBatchSize(),
+            TrainingSettings.prefixes(settings),
             training.epochs(),
             training.maxSteps(),
             TrainingSettings.recompute(settings),
             settings.get(Keys.SEED));
-    FinetuneRun run = new FinetuneRun(settings, request, data, output);
+    FinetuneRun run = new FinetuneRun(settings, request, data, continuity, base, output);
     run.announce(training);
     return run;
   }
 
+  private static void requireBase(LoadedAdapter adapter, BaseFingerprint base, Settings settings) {
+    if (adapter.provenance().baseFingerprint() != null) {
+      adapter.requireBase(base.value(), settings.get(Keys.FORCE));
+    }
+  }
+
   private void announce(TrainingSettings training) {
     output.text().println(ExpertAllocation.describe(request.shape(), request.source().config()));
+    request
+        .start()
+        .ifPresent(adapter ->
+            output
+                .text()
+                .printf(
+                    Locale.ROOT,
+                    "from the adapter %s, alpha %s, dropout %s%n",
+                    adapter.path(),
+                    request.shape().alpha(),
+                    request.shape().dropout()));
+    continuity.resume().ifPresent(checkpoint -> announce(checkpoint, training));
     output
         .text()
         .printf(
@@ -95,32 +134,79 @@ final class FinetuneRun {
     PlanTable.print(plan, output.text());
   }
 
+  private void announce(Checkpoint checkpoint, TrainingSettings training) {
+    output
+        .text()
+        .printf(
+            Locale.ROOT,
+            "going on from %s, after step %,d of %,d%n",
+            checkpoint.folder(),
+            checkpoint.step(),
+            training.steps(request.training().size()));
+    if (!checkpoint.backend().equals(request.backend().name())) {
+      output
+          .remarks()
+          .printf(
+              "the steps before were computed by the backend %s, so the result will not have the"
+                  + " bytes of an uninterrupted run%n",
+              checkpoint.backend());
+    }
+  }
+
   /**
    * Trains and saves.
    *
+   * @param typed the options as the user gave them, to say how to go on
    * @return the figures of the run; empty if it was interrupted
    */
-  Optional<Map<String, Object>> execute() {
+  Optional<Map<String, Object>> execute(List<String> typed) {
     try (Interruption interruption = new Interruption()) {
       FineTuneResult result;
       try (ProgressView view =
           new ProgressView(interruption::requested, Boolean.getBoolean("mola.terminal"))) {
-        result = tuning.run(plan, view);
+        result = tuning.run(plan, continuity.toRun(base, this::provenance), view);
       }
-      if (interruption.requested() && result.steps().isEmpty()) {
+      if (result.stoppedEarly()) {
+        reportInterrupted(result, typed);
         return Optional.empty();
       }
-      Path folder = settings.get(Keys.OUTPUT_DIR);
-      String sha256 =
-          AdapterFolder.save(
-              folder,
-              result.adapter(),
-              result.parameters(),
-              provenance(),
-              settings.get(Keys.OVERWRITE));
-      Map<String, Object> answer = answer(result, folder, sha256);
-      report(result, folder, interruption.requested());
-      return interruption.requested() ? Optional.empty() : Optional.of(answer);
+      String sha256 = save(result);
+      Map<String, Object> answer = answer(result, sha256);
+      report(result);
+      output.text().printf("adapter: %s%n", settings.get(Keys.OUTPUT_DIR));
+      return Optional.of(answer);
+    }
+  }
+
+  private String save(FineTuneResult result) {
+    return AdapterFolder.save(
+        settings.get(Keys.OUTPUT_DIR),
+        result.adapter(),
+        result.parameters(),
+        provenance(),
+        settings.get(Keys.OVERWRITE));
+  }
+
+  /** The state is in a checkpoint where the run keeps any; otherwise the adapter is saved. */
+  private void reportInterrupted(FineTuneResult result, List<String> typed) {
+    boolean trained = !result.steps().isEmpty();
+    if (trained) {
+      report(result);
+    }
+    Optional<Path> checkpoint = result.checkpoint();
+    if (checkpoint.isPresent()) {
+      output.text().printf("checkpoint: %s%n", checkpoint.get());
+      output.text().printf("go on: %s%n", RunContinuity.command(typed, checkpoint.get()));
+    } else if (trained) {
+      save(result);
+      output
+          .text()
+          .printf(
+              "adapter of the interrupted run: %s (a new run trains it further with --adapter;"
+                  + " with --save-steps N, a run can go on as if it had not stopped)%n",
+              settings.get(Keys.OUTPUT_DIR));
+    } else {
+      output.text().println("nothing was trained, nothing was saved");
     }
   }
 
@@ -128,17 +214,18 @@ final class FinetuneRun {
     Optional<TokenizerFingerprint> tokenizer = data.tokenizerFingerprint();
     return new AdapterProvenance(
         request.source().path().toString(),
-        request.source().fingerprint(),
+        base.value(),
         tokenizer.map(TokenizerFingerprint::vocabularySha256).orElse(null),
         tokenizer.map(TokenizerFingerprint::chatTemplateSha256).orElse(null),
         request.balanceLoss(),
         request.balanceCoefficient());
   }
 
-  private Map<String, Object> answer(FineTuneResult result, Path folder, String sha256) {
+  private Map<String, Object> answer(FineTuneResult result, String sha256) {
     Map<String, Object> answer = new LinkedHashMap<>();
     answer.put("steps", result.steps().size());
-    answer.put("train_loss", result.steps().getLast().loss());
+    answer.put("resumed_step", result.resumedStep());
+    answer.put("train_loss", result.steps().isEmpty() ? null : result.steps().getLast().loss());
     answer.put("train_losses", result.steps().stream().map(StepReport::loss).toList());
     answer.put("eval_loss_before", orNull(result.evalLossBefore()));
     answer.put("eval_loss", orNull(result.evalLoss()));
@@ -150,7 +237,7 @@ final class FinetuneRun {
     answer.put("planned_bytes", plan.totalBytes());
     answer.put("trainable_parameters", request.shape().parameters(request.source().config()));
     answer.put("backend", request.backend().name());
-    answer.put("adapter_dir", folder.toString());
+    answer.put("adapter_dir", settings.get(Keys.OUTPUT_DIR).toString());
     answer.put("adapter_sha256", sha256);
     return answer;
   }
@@ -159,20 +246,10 @@ final class FinetuneRun {
     return value.isPresent() ? value.getAsDouble() : null;
   }
 
-  private void report(FineTuneResult result, Path folder, boolean interrupted) {
-    StringBuilder line = new StringBuilder();
-    line.append(
-        String.format(
-            Locale.ROOT,
-            "loss %.4f -> %.4f in %,d steps, %,d tokens",
-            result.steps().getFirst().loss(),
-            result.steps().getLast().loss(),
-            result.steps().size(),
-            result.tokens()));
-    if (result.steps().size() > 1) {
-      line.append(String.format(Locale.ROOT, ", %,.0f tokens/s", result.tokensPerSecond()));
+  private void report(FineTuneResult result) {
+    if (!result.steps().isEmpty()) {
+      output.text().println(learnt(result));
     }
-    output.text().println(line);
     ProcessMemory.peakResidentBytes()
         .ifPresent(peak ->
             output
@@ -182,6 +259,19 @@ final class FinetuneRun {
                     "memory: peak %,.1f MiB, planned %,.1f MiB%n",
                     PlanTable.mib(peak),
                     PlanTable.mib(plan.totalBytes())));
-    output.text().printf("adapter%s: %s%n", interrupted ? " of the interrupted run" : "", folder);
+  }
+
+  private static String learnt(FineTuneResult result) {
+    String line =
+        String.format(
+            Locale.ROOT,
+            "loss %.4f -> %.4f in %,d steps, %,d tokens",
+            result.steps().getFirst().loss(),
+            result.steps().getLast().loss(),
+            result.steps().size(),
+            result.tokens());
+    return result.steps().size() > 1
+        ? line + String.format(Locale.ROOT, ", %,.0f tokens/s", result.tokensPerSecond())
+        : line;
   }
 }

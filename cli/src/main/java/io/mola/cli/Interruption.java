@@ -1,23 +1,31 @@
 package io.mola.cli;
 
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CompletableFuture;
 
 /**
- * Ctrl-C while something is under way that must not be cut in the middle. The Java runtime ends
- * when its shutdown hooks have ended, with exit code 130; the hook of this class asks the work to
- * stop and waits until it has.
+ * Ctrl-C (or the system's SIGTERM) while something is under way that must not be cut in the middle.
+ * The Java runtime ends when its shutdown hooks have ended; the hook of this class asks the work to
+ * stop, waits until the program has finished, and ends with the program's own exit code, so that
+ * 130 means "stopped in good order" and a failure while saving is a failure.
  */
 final class Interruption implements AutoCloseable {
   /** 128 + SIGINT. */
   static final int EXIT_CODE = 130;
 
-  private final CountDownLatch finished = new CountDownLatch(1);
-  private final Thread hook = new Thread(this::stop, "interruption");
-  private volatile boolean requested;
+  private static final CompletableFuture<Integer> EXIT = new CompletableFuture<>();
 
-  /** From now on an interruption waits for {@link #close}. */
+  private volatile boolean requested;
+  private volatile boolean closed;
+
+  /** From now until {@link #close} an interruption waits for the end of the program. */
   Interruption() {
-    Runtime.getRuntime().addShutdownHook(hook);
+    Runtime.getRuntime().addShutdownHook(new Thread(this::stop, "interruption"));
+  }
+
+  /** Ends the program, also where an interruption is ending it already. */
+  static void exit(int code) {
+    EXIT.complete(code);
+    System.exit(code);
   }
 
   /** Whether the user wants an end. */
@@ -26,22 +34,21 @@ final class Interruption implements AutoCloseable {
   }
 
   private void stop() {
-    if (finished.getCount() == 0) {
+    if (closed || EXIT.isDone()) {
       return;
     }
     requested = true;
     System.err.println();
     System.err.println("mola: interrupted; finishing the step and saving ...");
-    try {
-      finished.await();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    int code = EXIT.join();
+    System.out.flush();
+    System.err.flush();
+    Runtime.getRuntime().halt(code);
   }
 
-  /** The work has ended; a runtime that is shutting down may go on with it. */
+  /** The work has ended; an interruption that comes now ends the program as usual. */
   @Override
   public void close() {
-    finished.countDown();
+    closed = true;
   }
 }

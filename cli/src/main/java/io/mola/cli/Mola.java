@@ -44,7 +44,7 @@ public final class Mola {
     HeldBackErrors.release();
     int code = commandLine().execute(args);
     System.out.flush();
-    System.exit(code);
+    Interruption.exit(code);
   }
 
   /** All commands with their options. */

@@ -40,7 +40,8 @@ final class PlanCommand extends Subcommand {
   @Override
   List<Key<?>> keys() {
     List<Key<?>> keys = new ArrayList<>(FinetuneKeys.ALL);
-    keys.removeAll(List.of(Keys.OUTPUT_DIR, Keys.OVERWRITE));
+    keys.removeAll(List.of(Keys.OUTPUT_DIR, Keys.OVERWRITE, Keys.FORCE));
+    keys.removeAll(RunContinuity.KEYS);
     return keys;
   }
 
@@ -107,7 +108,10 @@ final class PlanCommand extends Subcommand {
   }
 
   private static int show(Settings settings, ModelConfig config, Planning planning, Output output) {
-    AdapterShape shape = AdapterSettings.shape(settings, config);
+    AdapterShape shape =
+        StartingAdapter.find(settings, config)
+            .map(adapter -> adapter.layout().shape())
+            .orElseGet(() -> AdapterSettings.shape(settings, config));
     long limit = ComputeSettings.memoryLimit(settings);
     output.text().println(ExpertAllocation.describe(shape, config));
     Map<String, Object> answer = new LinkedHashMap<>();

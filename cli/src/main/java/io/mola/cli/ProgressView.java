@@ -2,6 +2,7 @@ package io.mola.cli;
 
 import io.mola.core.train.StepReport;
 import io.mola.core.train.TrainingListener;
+import java.time.Duration;
 import java.util.Locale;
 import java.util.function.BooleanSupplier;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
@@ -21,6 +22,7 @@ final class ProgressView implements TrainingListener, AutoCloseable {
   private final BooleanSupplier stop;
   private final boolean terminal;
   private @Nullable ProgressBar bar;
+  private int firstStep;
   private int totalSteps;
   private long start;
   private long warmTokens;
@@ -36,7 +38,8 @@ final class ProgressView implements TrainingListener, AutoCloseable {
   }
 
   @Override
-  public void started(int totalSteps) {
+  public void started(int firstStep, int totalSteps) {
+    this.firstStep = firstStep;
     this.totalSteps = totalSteps;
     start = System.nanoTime();
     if (terminal) {
@@ -44,6 +47,7 @@ final class ProgressView implements TrainingListener, AutoCloseable {
           new ProgressBarBuilder()
               .setTaskName("training")
               .setInitialMax(totalSteps)
+              .startsFrom(firstStep, Duration.ZERO)
               .setUpdateIntervalMillis(UPDATE_MILLIS)
               .setStyle(ProgressBarStyle.ASCII)
               .setConsumer(new ConsoleProgressBarConsumer(System.err))
@@ -53,7 +57,7 @@ final class ProgressView implements TrainingListener, AutoCloseable {
 
   @Override
   public void step(StepReport report) {
-    if (report.step() > 0) {
+    if (report.step() > firstStep) {
       warmTokens += report.tokens();
       warmNanos += report.nanos();
     }
@@ -61,7 +65,9 @@ final class ProgressView implements TrainingListener, AutoCloseable {
     if (bar != null) {
       bar.setExtraMessage(" " + figures(report));
       bar.stepTo(done);
-    } else if (done == 1 || done == totalSteps || done % Math.max(1, totalSteps / LINES) == 0) {
+    } else if (report.step() == firstStep
+        || done == totalSteps
+        || done % Math.max(1, totalSteps / LINES) == 0) {
       double elapsed = (System.nanoTime() - start) / 1e9;
       System.err.printf(
           Locale.ROOT,
@@ -69,7 +75,7 @@ final class ProgressView implements TrainingListener, AutoCloseable {
           done,
           totalSteps,
           figures(report),
-          elapsed / done * (totalSteps - done));
+          elapsed / (done - firstStep) * (totalSteps - done));
     }
   }
 

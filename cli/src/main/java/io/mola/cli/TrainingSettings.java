@@ -6,6 +6,7 @@ import io.mola.cli.settings.Settings;
 import io.mola.core.failure.UsageException;
 import io.mola.core.train.OptimizerConfig;
 import io.mola.core.train.OptimizerConfig.Schedule;
+import io.mola.core.train.Prefixes;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -119,6 +120,11 @@ record TrainingSettings(int batchSize, int microBatchSize, int epochs, int maxSt
         settings.get(Keys.ADAM_EPSILON),
         settings.get(Keys.WEIGHT_DECAY),
         settings.get(Keys.MAX_GRAD_NORM));
+  }
+
+  /** Whether examples that begin alike share their beginnings. */
+  static Prefixes prefixes(Settings settings) {
+    return settings.get(Keys.SHARE_PREFIX) ? Prefixes.SHARED : Prefixes.REPEATED;
   }
 
   /** Whether blocks are computed again even where memory would suffice. */

@@ -42,8 +42,10 @@ class BadInputProcessTest {
     cut(model, folder.resolve("cut.gguf"));
     rename(model, folder.resolve("mamba.gguf"));
     retype(model, folder.resolve("q2.gguf"));
-    Outcome trained = finetune("--output-dir", at("adapter"), "--max-steps", "1");
+    Outcome trained =
+        finetune("--output-dir", at("adapter"), "--max-steps", "1", "--save-steps", "1");
     assertThat(trained.exitCode()).as(trained.text()).isZero();
+    copyCheckpoints();
   }
 
   static Stream<Arguments> mistakes() {
@@ -78,6 +80,37 @@ class BadInputProcessTest {
         finetuning("an unwritable output", "cannot be written", "--output-dir", at("file/out")),
         finetuning("a file as output", "is a file", "--output-dir", at("file")),
         finetuning("an existing adapter", "--overwrite", "--output-dir", at("adapter")),
+        further("another number of experts", "--num-experts 2 contradicts", "--num-experts", "2"),
+        further("another rank", "--lora-r 4 contradicts the adapter", "--lora-r", "4"),
+        further("another top-k", "--top-k 1 contradicts the adapter", "--top-k", "1"),
+        further("another alpha", "--lora-alpha 3.0 contradicts", "--lora-alpha", "3"),
+        further("other projections", "q_proj contradicts", "--lora-target-modules", "q_proj"),
+        further("an adapter and another base", "fingerprint", "--base-model", at("other.gguf")),
+        further("no adapter", "no such file or folder", "--adapter", at("none")),
+        resuming("no checkpoint", "holds no checkpoint", "latest"),
+        resuming("a missing checkpoint", "no such folder", at("none")),
+        resuming("an adapter as checkpoint", "training_state.json: is missing", at("adapter")),
+        resuming("a damaged checkpoint", "optimizer.safetensors: SHA-256 is", at("damaged")),
+        resuming(
+            "another seed",
+            "made with seed 42, but now it is 7",
+            at("adapter/checkpoint-1"),
+            "--max-steps",
+            "1",
+            "--seed",
+            "7"),
+        resuming(
+            "another run",
+            "made with steps (max_steps, num_epochs) 1, but now",
+            at("adapter/checkpoint-1")),
+        finetuning(
+            "checkpoints of another run",
+            "checkpoint-1: a checkpoint of an earlier run",
+            "--output-dir",
+            at("left"),
+            "--save-steps",
+            "1"),
+        finetuning("a limit for nothing", "--save-steps", "--save-total-limit", "2"),
         using("an adapter of another base", "fingerprint", "--base-model", at("other.gguf")),
         using("a missing adapter", "none", "--adapter", at("none")),
         argumentSet("an unknown command", "did you mean finetune?", List.of("fintune")),
@@ -102,6 +135,19 @@ class BadInputProcessTest {
   /** The valid command with some options replaced or added. */
   private static Arguments finetuning(String mistake, String named, String... options) {
     return argumentSet(mistake, named, finetuneCommand(options));
+  }
+
+  /** The same from the adapter. */
+  private static Arguments further(String mistake, String named, String... options) {
+    List<String> command = finetuneCommand("--adapter", at("adapter"));
+    return argumentSet(mistake, named, replaced(command, options));
+  }
+
+  /** The same from a checkpoint. */
+  private static Arguments resuming(
+      String mistake, String named, String checkpoint, String... options) {
+    List<String> command = finetuneCommand("--resume-from-checkpoint", checkpoint);
+    return argumentSet(mistake, named, replaced(command, options));
   }
 
   private static Arguments using(String mistake, String named, String... options) {
@@ -159,6 +205,22 @@ class BadInputProcessTest {
 
   private static void write(String name, String text) throws IOException {
     Files.writeString(folder.resolve(name), text);
+  }
+
+  /** One copy with a changed byte, one alone in a folder. */
+  private static void copyCheckpoints() throws IOException {
+    Path damaged = Files.createDirectory(folder.resolve("damaged"));
+    Path left = Files.createDirectories(folder.resolve("left/checkpoint-1"));
+    try (Stream<Path> files = Files.list(folder.resolve("adapter/checkpoint-1"))) {
+      for (Path file : files.toList()) {
+        Files.copy(file, damaged.resolve(file.getFileName()));
+        Files.copy(file, left.resolve(file.getFileName()));
+      }
+    }
+    Path moments = damaged.resolve("optimizer.safetensors");
+    byte[] bytes = Files.readAllBytes(moments);
+    bytes[bytes.length / 2] ^= 1;
+    Files.write(moments, bytes);
   }
 
   private static void cut(Path model, Path to) throws IOException {

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -22,6 +23,9 @@ import tools.jackson.databind.json.JsonMapper;
 /** Fine-tuning as a process: what it reports, and what an interruption or a full disk leaves. */
 class FinetuneProcessTest {
   private static final String MANY_EPOCHS = "20000";
+
+  /** Losses of float32 sums in another order, before and after six updates. */
+  private static final Offset<Double> ROUNDING = Offset.offset(1e-4);
 
   @TempDir static Path folder;
 
@@ -77,6 +81,45 @@ class FinetuneProcessTest {
     run(file, "--config", yaml.toString(), "--max-steps=3");
 
     assertThat(tensors(file)).hasSameBinaryContentAs(tensors(flags));
+  }
+
+  /** Without dropout sharing changes rounding alone. */
+  @Test
+  void aSharedBeginningChangesOnlyTimeAndMemory() throws Exception {
+    Path alike = SmallModel.examples(folder.resolve("alike.jsonl"), 40, 13);
+    Path yaml = Files.writeString(folder.resolve("apart.yaml"), "share_prefix: false\n");
+    String[] options = {
+      "--json",
+      "--data-path=" + alike,
+      "--lora-dropout=0",
+      "--router-aux-loss-coef=0.1",
+      "--max-steps=6",
+      "--val-set-size=8"
+    };
+    JsonNode shared = answer(folder.resolve("shared"), options);
+    JsonNode apart = answer(folder.resolve("apart"), with(options, "--no-share-prefix"));
+    JsonNode alsoApart = answer(folder.resolve("also"), with(options, "--config=" + yaml));
+
+    assertThat(alsoApart.get("adapter_sha256")).isEqualTo(apart.get("adapter_sha256"));
+    assertThat(shared.get("tokens")).isEqualTo(apart.get("tokens"));
+    assertThat(shared.get("planned_bytes").longValue())
+        .isLessThan(apart.get("planned_bytes").longValue());
+    for (int step = 0; step < 6; step++) {
+      assertThat(shared.get("train_losses").get(step).doubleValue())
+          .isCloseTo(apart.get("train_losses").get(step).doubleValue(), ROUNDING);
+    }
+    assertThat(shared.get("eval_loss").doubleValue())
+        .isCloseTo(apart.get("eval_loss").doubleValue(), ROUNDING);
+  }
+
+  private static JsonNode answer(Path out, String... options) throws Exception {
+    Outcome outcome = run(out, options);
+    assertThat(outcome.exitCode()).as(outcome.text()).isZero();
+    return JsonMapper.shared().readTree(outcome.answer());
+  }
+
+  private static String[] with(String[] options, String another) {
+    return Stream.concat(Stream.of(options), Stream.of(another)).toArray(String[]::new);
   }
 
   @Test
@@ -149,11 +192,13 @@ class FinetuneProcessTest {
             List.of(
                 "finetune",
                 "--base-model=" + model,
-                "--data-path=" + data,
                 "--output-dir=" + out,
                 "--batch-size=4",
                 "--micro-batch-size=2"));
     command.addAll(List.of(options));
+    if (command.stream().noneMatch(option -> option.startsWith("--data-path"))) {
+      command.add("--data-path=" + data);
+    }
     return command;
   }
 

@@ -47,6 +47,8 @@ public record Key<T>(
     ADAPTER("Mixture of LoRA experts"),
     /** The optimiser and its schedule. */
     TRAINING("Training"),
+    /** Checkpoints. */
+    CONTINUITY("Stop and go on"),
     /** How examples become tokens. */
     DATA("Examples"),
     /** Text generation. */

@@ -41,7 +41,9 @@ public final class Keys {
 
   /** An existing adapter. */
   public static final Key<Path> ADAPTER =
-      key("adapter", ValueType.path(), null, Section.FILES).help("adapter folder to use").aliases();
+      key("adapter", ValueType.path(), null, Section.FILES)
+          .help("adapter to use; finetune trains it further, into the output folder")
+          .aliases();
 
   /** Recorded cases. */
   public static final Key<Path> GOLDEN =
@@ -58,7 +60,7 @@ public final class Keys {
   /** Replace results. */
   public static final Key<Boolean> OVERWRITE =
       key("overwrite", ValueType.truth(), "false", Section.FILES)
-          .help("replace an adapter that is already in the output folder")
+          .help("replace the adapter and the checkpoints that are in the output folder")
           .aliases();
 
   /** Use an adapter on another base. */
@@ -252,6 +254,28 @@ public final class Keys {
           .help("same seed, same bytes")
           .aliases("random_seed");
 
+  /** Checkpoints. */
+  public static final Key<Integer> SAVE_STEPS =
+      key("save_steps", ValueType.whole(1), null, Section.CONTINUITY)
+          .help(
+              "write a checkpoint, OUTPUT_DIR/checkpoint-STEP, every N steps and on Ctrl-C; default:"
+                  + " never")
+          .aliases("save_every");
+
+  /** How many checkpoints stay. */
+  public static final Key<Integer> SAVE_TOTAL_LIMIT =
+      key("save_total_limit", ValueType.whole(1), null, Section.CONTINUITY)
+          .help("checkpoints that are kept, the newest; default: all")
+          .aliases();
+
+  /** Where a run goes on. */
+  public static final Key<Path> RESUME_FROM_CHECKPOINT =
+      key("resume_from_checkpoint", ValueType.pathOr("latest"), null, Section.CONTINUITY)
+          .help(
+              "go on from a checkpoint of the same run, or from the latest in the output folder; the"
+                  + " result is the same as without the stop")
+          .aliases("resume_from", "resume");
+
   /** Longest example. */
   public static final Key<Integer> CUTOFF_LEN =
       key("cutoff_len", ValueType.whole(2), null, Section.DATA)
@@ -281,6 +305,16 @@ public final class Keys {
           .help(
               "how prompts are written: the model's chat template, the Alpaca template, or as they"
                   + " are; auto: the chat template if the model has one, otherwise Alpaca's")
+          .aliases();
+
+  /** Common beginnings. */
+  public static final Key<Boolean> SHARE_PREFIX =
+      key("share_prefix", ValueType.truth(), "true", Section.DATA)
+          .help(
+              "compute tokens with which examples of a micro-batch begin alike (a system prompt, an"
+                  + " instruction) only once; exact, except that dropout is then drawn once for"
+                  + " them. --no-share-prefix turns it off")
+          .inverse("no_share_prefix")
           .aliases();
 
   /** Prompt of generate. */

@@ -38,6 +38,11 @@ public record ValueType<T>(String label, Reader<T> reader) {
     return new ValueType<>("PATH", ValueType::readPath);
   }
 
+  /** A file or folder, or a word that stands for one. */
+  public static ValueType<Path> pathOr(String word) {
+    return new ValueType<>("PATH|" + word, ValueType::readPath);
+  }
+
   /** A finite number in a range that {@code expected} describes. */
   public static ValueType<Double> number(String expected, DoublePredicate range) {
     return new ValueType<>("NUMBER", text -> readNumber(text, expected, range));

@@ -19,6 +19,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Adapters on disk: a folder with {@code adapter_config.json} and {@code
@@ -28,9 +29,10 @@ import java.util.Map;
  * config what theirs leaves out. An adapter with at most one expert everywhere is written as a LoRA
  * that PEFT loads.
  *
- * <p>The tensors are written first, the config, which holds their SHA-256, last. Each file appears
- * as a whole. A run killed in between leaves tensors without config, or beside the config of the
- * adapter that was to be replaced; both are recognised when the folder is loaded.
+ * <p>An adapter appears, or replaces another, in one instant: when its tensors get their name.
+ * Until then an older adapter is as it was. The config is written before, under a hidden name that
+ * holds the SHA-256 of the tensors, and gets its own name afterwards. If the program is killed
+ * between the two, loading finds the config that belongs to the tensors by that hash.
  */
 public final class AdapterFolder {
   /** Name of the file with the tensors. */
@@ -39,6 +41,8 @@ public final class AdapterFolder {
   /** Name of the file that describes them. */
   public static final String CONFIG = "adapter_config.json";
 
+  private static final String NEXT_TENSORS = "." + TENSORS + ".next";
+  private static final String WAITING_CONFIG = "." + CONFIG + ".";
   private static final String WRITTEN_BY = "written_by";
   private static final String MOLA = "mola";
   private static final int BUFFER = 1 << 16;
@@ -107,14 +111,59 @@ public final class AdapterFolder {
     for (AdapterTensor tensor : tensors) {
       sources.add(source(tensor, plainLora ? tensor.peftName() : tensor.name(), parameters));
     }
-    Path file = folder.resolve(TENSORS);
-    SafetensorsWriter.write(file, metadata, sources);
-    String sha256 = sha256(file);
-    AdapterConfigWriter writer = new AdapterConfigWriter(layout.shape(), provenance);
-    String config = plainLora ? writer.plainLora() : writer.mixture(sha256);
-    AtomicFile.write(
-        folder.resolve(CONFIG), out -> out.write(config.getBytes(StandardCharsets.UTF_8)));
-    return sha256;
+    Path next = folder.resolve(NEXT_TENSORS);
+    try {
+      SafetensorsWriter.write(next, metadata, sources);
+      String sha256 = sha256(next);
+      AdapterConfigWriter writer = new AdapterConfigWriter(layout.shape(), provenance);
+      String config = plainLora ? writer.plainLora() : writer.mixture(sha256);
+      publish(folder, sha256, config.getBytes(StandardCharsets.UTF_8));
+      return sha256;
+    } finally {
+      deleteIfExists(next);
+    }
+  }
+
+  /** Writes the config and gives the tensors, which are there already, their name. */
+  private static void publish(Path folder, String sha256, byte[] config) {
+    waitingConfigs(folder).forEach(AdapterFolder::deleteIfExists);
+    Path waiting = folder.resolve(WAITING_CONFIG + sha256);
+    AtomicFile.write(waiting, out -> out.write(config));
+    try {
+      AtomicFile.rename(folder.resolve(NEXT_TENSORS), folder.resolve(TENSORS));
+    } catch (MolaException e) {
+      deleteIfExists(waiting);
+      throw e;
+    }
+    AtomicFile.rename(waiting, folder.resolve(CONFIG));
+  }
+
+  private static List<Path> waitingConfigs(Path folder) {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.filter(f -> f.getFileName().toString().startsWith(WAITING_CONFIG)).toList();
+    } catch (IOException e) {
+      throw new UsageException(folder + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static void deleteIfExists(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw new MolaException(file + ": cannot be deleted: " + e.getMessage(), e);
+    }
+  }
+
+  /** The config of the tensors that are there: one still waiting for its name comes first. */
+  private static Path configOf(Path folder) {
+    List<Path> waiting = waitingConfigs(folder);
+    if (!waiting.isEmpty()) {
+      Path own = folder.resolve(WAITING_CONFIG + sha256(folder.resolve(TENSORS)));
+      if (waiting.contains(own)) {
+        return own;
+      }
+    }
+    return folder.resolve(CONFIG);
   }
 
   private static SafetensorsWriter.Source source(
@@ -158,7 +207,7 @@ public final class AdapterFolder {
               ? path + ": holds no " + TENSORS + ", so it is no adapter that can be read"
               : path + ": no such file or folder");
     }
-    Path configFile = folder ? path.resolve(CONFIG) : file;
+    Path configFile = folder ? configOf(path) : file;
     boolean configured = folder && Files.isRegularFile(configFile);
     AdapterConfigFile config =
         configured ? AdapterConfigFile.read(configFile) : AdapterConfigFile.absent(configFile);

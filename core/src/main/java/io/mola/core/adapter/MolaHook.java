@@ -103,7 +103,7 @@ public final class MolaHook implements LinearHook {
    *
    * @param step optimiser step from 0
    * @param dropout whether dropout is on
-   * @param share of this micro-batch in the rows of the effective batch
+   * @param share of this micro-batch in the tokens of the effective batch
    */
   public void begin(TokenBatch batch, DeviceBatch device, int step, boolean dropout, float share) {
     this.batch = batch;
@@ -182,8 +182,9 @@ public final class MolaHook implements LinearHook {
   }
 
   /**
-   * The mask of a group. A row has the same mask however the effective batch is cut: rows are
-   * numbered through it, labelled rows (when only they run) among themselves.
+   * The mask of a group. Rows are numbered through the effective batch, labelled rows (when only
+   * they run) among themselves, so a row has the same mask however the batch is cut, as long as no
+   * rows are shared. A shared row has one mask for all examples.
    */
   private Dropout mask(int layer, Projection.Group group, int rows) {
     double p = adapter.shape().dropout();

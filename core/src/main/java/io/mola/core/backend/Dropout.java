@@ -13,8 +13,8 @@ package io.mola.core.backend;
  * @param seed key
  * @param step optimiser step, from 0
  * @param stream layer times 4 plus group
- * @param firstRow index of row 0 within the effective batch, so that accumulation draws what the
- *     big batch draws
+ * @param firstRow index of row 0 within the rows of the effective batch, so that accumulation draws
+ *     what the big batch draws where no rows are shared
  */
 public record Dropout(float probability, long seed, int step, int stream, long firstRow) {
   /** Nothing is dropped. */

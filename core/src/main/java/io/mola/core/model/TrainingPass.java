@@ -161,15 +161,34 @@ public final class TrainingPass {
    */
   public void logits(float[] to) {
     hidden(Pass.INFERENCE);
-    Tensor normed = finalNorm();
+    finalNorm();
+    eachLogits(
+        (row, logits) -> System.arraycopy(logits, 0, to, row * logits.length, logits.length));
+  }
+
+  /** Receives the logits of a labelled row. */
+  public interface LogitRow {
+    /**
+     * Called for row 0, 1, ...
+     *
+     * @param logits V values; the array is used again for the next row
+     */
+    void accept(int row, float[] logits);
+  }
+
+  /** {@code logits[m, V]} of the labelled rows of the last {@link #forward}, row by row. */
+  public void eachLogits(LogitRow to) {
+    Tensor normed = region.tensor("labelled.normed").top(flow.m());
     Tensor chunk = region.tensor("logits");
-    float[] rows = new float[chunk.rows() * chunk.cols()];
+    float[] logits = new float[chunk.cols()];
     for (int r = 0; r < flow.m(); r += chunk.rows()) {
       int count = Math.min(chunk.rows(), flow.m() - r);
       Tensor part = normed.slice((long) r * normed.cols(), count, normed.cols());
       backend.linear().forward(part, List.of(model.head()), List.of(chunk.top(count)));
-      backend.memory().download(chunk.top(count), rows);
-      System.arraycopy(rows, 0, to, r * chunk.cols(), count * chunk.cols());
+      for (int i = 0; i < count; i++) {
+        backend.memory().download(chunk.slice((long) i * chunk.cols(), 1, chunk.cols()), logits);
+        to.accept(r + i, logits);
+      }
     }
   }
 

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes a file as a whole or not at all: to a temporary file beside it, forced to the disk, then
@@ -77,8 +78,22 @@ public final class AtomicFile {
     }
   }
 
+  /**
+   * Gives a file in the same folder its final name, durably.
+   *
+   * @throws MolaException if the system refuses; nothing was changed
+   */
+  public static void rename(Path from, Path to) {
+    try {
+      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      forceFolder(to.toAbsolutePath().getParent());
+    } catch (IOException e) {
+      throw new MolaException(to + ": cannot be written: " + reason(e), e);
+    }
+  }
+
   /** What the system said; a file system's exception has only the path as its message. */
-  private static String reason(IOException e) {
+  static String reason(IOException e) {
     String reason = e instanceof FileSystemException f ? f.getReason() : e.getMessage();
     return reason == null ? e.getClass().getSimpleName() : reason;
   }
@@ -92,8 +107,8 @@ public final class AtomicFile {
   }
 
   /** Makes the rename durable where the system lets folders be opened. */
-  private static void forceFolder(Path folder) throws IOException {
-    if (System.getProperty("os.name", "").startsWith("Windows")) {
+  static void forceFolder(@Nullable Path folder) throws IOException {
+    if (folder == null || System.getProperty("os.name", "").startsWith("Windows")) {
       return;
     }
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {

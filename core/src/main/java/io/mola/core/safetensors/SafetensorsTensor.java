@@ -1,6 +1,8 @@
 package io.mola.core.safetensors;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.List;
 
 /**
@@ -12,6 +14,9 @@ import java.util.List;
  * @param bytes its data in the mapping
  */
 public record SafetensorsTensor(String name, String dtype, List<Long> shape, MemorySegment bytes) {
+  private static final ValueLayout.OfFloat FLOAT =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
   /** Copies the shape. */
   public SafetensorsTensor {
     shape = List.copyOf(shape);
@@ -20,6 +25,21 @@ public record SafetensorsTensor(String name, String dtype, List<Long> shape, Mem
   /** Size of its data in bytes. */
   public long byteSize() {
     return bytes.byteSize();
+  }
+
+  /**
+   * Copies float32 elements to the start of an array.
+   *
+   * @param first of them
+   * @param count of them
+   * @throws IllegalArgumentException if the tensor is of another type
+   * @throws IndexOutOfBoundsException if it has fewer
+   */
+  public void floats(long first, float[] to, int count) {
+    if (!dtype.equals("F32")) {
+      throw new IllegalArgumentException(name + " is " + dtype);
+    }
+    MemorySegment.copy(bytes, FLOAT, first * Float.BYTES, to, 0, count);
   }
 
   /** Whether the shape is [rows, cols]. */

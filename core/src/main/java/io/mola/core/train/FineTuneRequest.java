@@ -2,11 +2,13 @@ package io.mola.core.train;
 
 import io.mola.core.adapter.AdapterShape;
 import io.mola.core.adapter.BalanceLoss;
+import io.mola.core.adapter.LoadedAdapter;
 import io.mola.core.backend.BackendProvider;
 import io.mola.core.data.Example;
 import io.mola.core.failure.UsageException;
 import io.mola.core.weights.WeightSource;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A fine-tuning run.
@@ -16,6 +18,7 @@ import java.util.List;
  * @param threads worker threads
  * @param memoryLimitBytes bound of the process's resident memory
  * @param shape experts, ranks, top-k, alpha and dropout
+ * @param start adapter of that shape to go on from; empty: a new one, drawn from the seed
  * @param balanceLoss variant of the balance loss
  * @param balanceCoefficient its factor
  * @param optimizer AdamW, schedule, clipping
@@ -23,6 +26,7 @@ import java.util.List;
  * @param validation held-back examples, may be empty
  * @param batchSize examples of an effective batch
  * @param microBatchSize examples that run at a time
+ * @param prefixes of the examples of a micro-batch
  * @param epochs passes over the training examples
  * @param maxSteps upper bound of the steps; 0: none
  * @param recompute whether all blocks but one are computed again in the backward pass, even where
@@ -35,6 +39,7 @@ public record FineTuneRequest(
     int threads,
     long memoryLimitBytes,
     AdapterShape shape,
+    Optional<LoadedAdapter> start,
     BalanceLoss balanceLoss,
     double balanceCoefficient,
     OptimizerConfig optimizer,
@@ -42,6 +47,7 @@ public record FineTuneRequest(
     List<Example> validation,
     int batchSize,
     int microBatchSize,
+    Prefixes prefixes,
     int epochs,
     int maxSteps,
     boolean recompute,

@@ -1,7 +1,9 @@
 package io.mola.core.train;
 
 import io.mola.core.adapter.AdapterParameters;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
@@ -9,20 +11,24 @@ import java.util.OptionalDouble;
  *
  * @param adapter layout of the parameters
  * @param parameters trained, flat
- * @param steps one report per step that was done
+ * @param resumedStep steps that the checkpoint had, from which the run went on; 0 without one
+ * @param steps one report per step that was done after that
  * @param evalLossBefore loss of the held-back examples before training, if there are any
  * @param evalLoss the same after training
  * @param plan what was planned before the start
- * @param stoppedEarly whether the listener asked to stop
+ * @param stoppedEarly whether the listener asked to stop before the last step
+ * @param checkpoint the newest checkpoint of the run, if it keeps any
  */
 public record FineTuneResult(
     AdapterParameters adapter,
     float[] parameters,
+    int resumedStep,
     List<StepReport> steps,
     OptionalDouble evalLossBefore,
     OptionalDouble evalLoss,
     FootprintPlan plan,
-    boolean stoppedEarly) {
+    boolean stoppedEarly,
+    Optional<Path> checkpoint) {
 
   /** Tokens of all steps. */
   public long tokens() {

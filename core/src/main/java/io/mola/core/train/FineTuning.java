@@ -1,9 +1,11 @@
 package io.mola.core.train;
 
 import io.mola.core.adapter.AdapterParameters;
+import io.mola.core.adapter.LoadedAdapter;
 import io.mola.core.adapter.MolaHook;
 import io.mola.core.backend.Backend;
 import io.mola.core.backend.BackendSettings;
+import io.mola.core.backend.Memory;
 import io.mola.core.backend.Region;
 import io.mola.core.data.Example;
 import io.mola.core.failure.MalformedFileException;
@@ -13,10 +15,12 @@ import io.mola.core.model.Transformer;
 import io.mola.core.quant.QuantType;
 import io.mola.core.quant.StoredMatrix;
 import io.mola.core.tensor.MemoryPlan;
-import io.mola.core.tensor.Tensor;
 import io.mola.core.weights.ModelConfig;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
+import org.jspecify.annotations.Nullable;
 
 /** A fine-tuning run from frozen weights and examples to trained parameters. */
 public final class FineTuning {
@@ -25,13 +29,15 @@ public final class FineTuning {
   private final FineTuneRequest request;
   private final ModelConfig config;
   private final AdapterParameters adapter;
-  private final BatchSource batches;
+  private final ShuffledEpochs batches;
+  private final LargestMicroBatch largest;
 
   /** Prepares a run; nothing large is allocated. */
   public FineTuning(FineTuneRequest request) {
     this.request = request;
     config = request.source().config();
     adapter = new AdapterParameters(config, request.shape());
+    request.start().ifPresent(this::requireSameTensors);
     batches =
         new ShuffledEpochs(
             request.training(),
@@ -39,6 +45,13 @@ public final class FineTuning {
             request.epochs(),
             request.maxSteps(),
             request.seed());
+    largest = LargestMicroBatch.of(batches, request.microBatchSize(), request.prefixes());
+  }
+
+  private void requireSameTensors(LoadedAdapter start) {
+    if (!start.layout().tensors().equals(adapter.tensors())) {
+      throw new IllegalArgumentException(start.path() + " has other tensors than the shape says");
+    }
   }
 
   /**
@@ -68,41 +81,119 @@ public final class FineTuning {
             new MalformedFileException(request.source().path(), canonicalName + " is missing"));
   }
 
-  /** Trains. */
-  public FineTuneResult run(FootprintPlan plan, TrainingListener listener) {
+  /**
+   * Trains.
+   *
+   * @param continuity which checkpoints are kept, and from which one the run goes on
+   * @throws io.mola.core.failure.UsageException if that checkpoint is of another run
+   */
+  public FineTuneResult run(FootprintPlan plan, Continuity continuity, TrainingListener listener) {
+    RunIdentity identity = identity(continuity);
     BackendSettings settings = new BackendSettings(request.threads(), plan.weightCacheBytes());
     try (Backend backend = request.backend().open(settings);
         Transformer model = Transformer.load(backend, request.source());
         Region region = backend.memory().allocate(slots(plan.limits()))) {
-      Tensor parameters = region.tensor(TrainingStep.PARAMETERS);
-      backend.memory().upload(adapter.initial(request.seed()), parameters);
-      MolaHook hook =
-          new MolaHook(
-              backend,
-              adapter,
-              region,
-              parameters,
-              region.tensor(TrainingStep.GRADIENTS),
-              new MolaHook.Settings(
-                  request.balanceLoss(), request.balanceCoefficient(), request.seed()));
+      // One array of all parameters serves first to set them and then whenever they are saved.
+      float[] host = firstParameters(continuity.resume());
+      begin(backend.memory(), region, continuity.resume(), host);
+      int first = continuity.resume().map(Checkpoint::step).orElse(0);
+      MolaHook hook = hook(backend, region);
       TrainingPass pass = new TrainingPass(model, hook, region, plan.limits());
-      Evaluation evaluation = new Evaluation(backend, pass, region, plan.limits());
-      OptionalDouble before = evaluate(evaluation, 0, listener);
-      TrainingStep step = new TrainingStep(backend, pass, hook, region, request.optimizer());
+      Evaluation evaluation =
+          new Evaluation(backend, pass, region, plan.limits(), request.prefixes());
+      OptionalDouble before = evaluate(evaluation, first, listener);
+      CheckpointWriter checkpoints = writer(continuity, identity, backend.memory(), region, host);
       List<StepReport> reports =
           new Trainer(
-                  step,
+                  new TrainingStep(backend, pass, hook, region, request.optimizer()),
                   batches,
                   LearningRate.of(request.optimizer(), batches.steps()),
-                  request.microBatchSize(),
-                  listener)
-              .run();
-      OptionalDouble after = evaluate(evaluation, reports.size(), listener);
-      float[] trained = new float[adapter.size()];
-      backend.memory().download(parameters, trained);
+                  new MicroBatches(request.microBatchSize(), request.prefixes(), largest.rows()),
+                  listener,
+                  checkpoints)
+              .run(first);
+      boolean stoppedEarly = first + reports.size() < batches.steps();
+      OptionalDouble after =
+          stoppedEarly ? OptionalDouble.empty() : evaluate(evaluation, batches.steps(), listener);
+      backend.memory().download(region.tensor(TrainingStep.PARAMETERS), host);
       return new FineTuneResult(
-          adapter, trained, reports, before, after, plan, reports.size() < batches.steps());
+          adapter,
+          host,
+          first,
+          reports,
+          before,
+          after,
+          plan,
+          stoppedEarly,
+          Optional.ofNullable(checkpoints).map(CheckpointWriter::newest));
     }
+  }
+
+  /**
+   * Read before anything large is allocated: the fingerprint costs a pass over the model's file.
+   */
+  private RunIdentity identity(Continuity continuity) {
+    if (continuity.equals(Continuity.NONE)) {
+      return new RunIdentity(Map.of());
+    }
+    RunIdentity identity = RunIdentity.of(request, continuity.baseFingerprint(), batches.steps());
+    continuity
+        .resume()
+        .ifPresent(checkpoint -> {
+          checkpoint.requireSame(identity);
+          checkpoint.requireMoments(adapter, batches.steps());
+        });
+    return identity;
+  }
+
+  private @Nullable CheckpointWriter writer(
+      Continuity continuity, RunIdentity identity, Memory memory, Region region, float[] host) {
+    return continuity
+        .checkpoints()
+        .map(where ->
+            new CheckpointWriter(
+                where,
+                identity,
+                request.backend().name(),
+                adapter,
+                memory,
+                region,
+                host,
+                continuity.resume().orElse(null)))
+        .orElse(null);
+  }
+
+  private MolaHook hook(Backend backend, Region region) {
+    return new MolaHook(
+        backend,
+        adapter,
+        region,
+        region.tensor(TrainingStep.PARAMETERS),
+        region.tensor(TrainingStep.GRADIENTS),
+        new MolaHook.Settings(request.balanceLoss(), request.balanceCoefficient(), request.seed()));
+  }
+
+  /** The parameters that the run begins with, in an array of its own. */
+  private float[] firstParameters(Optional<Checkpoint> resume) {
+    return resume
+        .map(checkpoint -> checkpoint.parameters(adapter))
+        .or(() -> request.start().map(start -> start.parameters().clone()))
+        .orElseGet(() -> adapter.initial(request.seed()));
+  }
+
+  /**
+   * Sets the parameters, and AdamW's moments where the run goes on.
+   *
+   * @param host the parameters; afterwards its content is of no use
+   */
+  private void begin(Memory memory, Region region, Optional<Checkpoint> resume, float[] host) {
+    memory.upload(host, region.tensor(TrainingStep.PARAMETERS));
+    resume.ifPresent(checkpoint -> {
+      for (String moment : List.of(TrainingStep.FIRST_MOMENT, TrainingStep.SECOND_MOMENT)) {
+        checkpoint.readMoment(moment, host);
+        memory.upload(host, region.tensor(moment));
+      }
+    });
   }
 
   private OptionalDouble evaluate(Evaluation evaluation, int step, TrainingListener listener) {
@@ -124,23 +215,11 @@ public final class FineTuning {
     return plan.build();
   }
 
-  /** The largest micro-batch that the run will really see, and the longest held-back example. */
+  /** Room for the largest micro-batch of the run, and for the longest held-back example. */
   private PassLimits limits() {
-    int tokens = 1;
-    int labelled = 1;
-    int positions = 1;
-    for (int s = 0; s < batches.steps(); s++) {
-      List<Example> batch = batches.batch(s);
-      for (int i = 0; i < batch.size(); i += request.microBatchSize()) {
-        List<Example> micro =
-            batch.subList(i, Math.min(batch.size(), i + request.microBatchSize()));
-        tokens = Math.max(tokens, BatchBuilder.tokens(micro));
-        labelled = Math.max(labelled, micro.stream().mapToInt(Example::targets).sum());
-      }
-      for (Example example : batch) {
-        positions = Math.max(positions, example.length());
-      }
-    }
+    int tokens = largest.rows().tokens();
+    int labelled = largest.rows().labelled();
+    int positions = largest.positions();
     for (Example example : request.validation()) {
       tokens = Math.max(tokens, example.length());
       labelled = Math.max(labelled, example.targets());

@@ -24,7 +24,7 @@ import java.util.function.Function;
  * are decoded from the file at each use).
  */
 public final class FootprintPlanner {
-  /** Host arrays of all parameters: at initialisation, and when they are saved. */
+  /** Host arrays of all parameters: the run's own, and that of an adapter it starts from. */
   private static final int PARAMETER_COPIES = 2;
 
   /** Java runtime, code, tokenizer library: measured on Linux with the options of the launcher. */

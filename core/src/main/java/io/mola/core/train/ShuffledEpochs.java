@@ -43,7 +43,7 @@ public final class ShuffledEpochs implements BatchSource {
   public List<Example> batch(int step) {
     int epoch = step / perEpoch;
     if (epoch != drawnEpoch) {
-      order = permutation(seed, epoch, examples.size());
+      order = order(epoch);
       drawnEpoch = epoch;
     }
     int from = step % perEpoch * batchSize;
@@ -55,15 +55,37 @@ public final class ShuffledEpochs implements BatchSource {
     return batch;
   }
 
-  /** The order of an epoch: a permutation of 0 .. n-1. */
-  static int[] permutation(long seed, int epoch, int n) {
+  /** All examples, in the order of the data set. */
+  List<Example> examples() {
+    return examples;
+  }
+
+  /** Examples of an effective batch; the last of an epoch may have fewer. */
+  int batchSize() {
+    return batchSize;
+  }
+
+  /** Steps of a whole epoch. */
+  int stepsPerEpoch() {
+    return perEpoch;
+  }
+
+  /** Examples that the run sees, again in each epoch. */
+  long visits() {
+    long whole = steps / perEpoch;
+    long further = (long) (steps % perEpoch) * batchSize;
+    return whole * examples.size() + further;
+  }
+
+  /** The order in which an epoch takes the examples: a permutation of 0 .. n-1. */
+  int[] order(int epoch) {
     SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + epoch);
-    int[] order = new int[n];
-    for (int i = 0; i < n; i++) {
+    int[] drawn = new int[examples.size()];
+    for (int i = 0; i < drawn.length; i++) {
       int j = random.nextInt(i + 1);
-      order[i] = order[j];
-      order[j] = i;
+      drawn[i] = drawn[j];
+      drawn[j] = i;
     }
-    return order;
+    return drawn;
   }
 }

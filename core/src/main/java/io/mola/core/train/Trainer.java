@@ -6,44 +6,50 @@ import io.mola.core.train.TrainingStep.Measured;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** The loop: batch, losses and gradients, update, listener. */
 public final class Trainer {
   private final TrainingStep step;
   private final BatchSource batches;
   private final LearningRate rates;
-  private final int microBatchSize;
+  private final MicroBatches microBatches;
   private final TrainingListener listener;
+  private final @Nullable CheckpointWriter checkpoints;
 
   /**
-   * @param microBatchSize examples that run at a time; gradients add up over an effective batch
+   * @param microBatches how an effective batch is cut; gradients add up over its parts
+   * @param checkpoints told after every step; null: none are kept
    */
-  public Trainer(
+  Trainer(
       TrainingStep step,
       BatchSource batches,
       LearningRate rates,
-      int microBatchSize,
-      TrainingListener listener) {
+      MicroBatches microBatches,
+      TrainingListener listener,
+      @Nullable CheckpointWriter checkpoints) {
     this.step = step;
     this.batches = batches;
     this.rates = rates;
-    this.microBatchSize = microBatchSize;
+    this.microBatches = microBatches;
     this.listener = listener;
+    this.checkpoints = checkpoints;
   }
 
   /**
-   * Runs until the last step or until the listener asks to stop.
+   * Runs until the last step or until the listener asks to stop; then the last state is kept too.
    *
+   * @param first step to begin with, from 0
    * @return one report per step that was done
    * @throws MolaException if a loss or gradient is not a finite number; it names step and examples
    */
-  public List<StepReport> run() {
+  List<StepReport> run(int first) {
     List<StepReport> reports = new ArrayList<>();
-    listener.started(batches.steps());
-    for (int s = 0; s < batches.steps() && !listener.stopRequested(); s++) {
+    listener.started(first, batches.steps());
+    for (int s = first; s < batches.steps() && !listener.stopRequested(); s++) {
       long start = System.nanoTime();
       List<Example> batch = batches.batch(s);
-      Measured measured = step.gradients(BatchBuilder.microBatches(batch, microBatchSize), s, true);
+      Measured measured = step.gradients(microBatches.of(batch), s, true);
       requireFinite(measured, s, batch);
       double rate = rates.at(s);
       step.update(rate, s + 1);
@@ -59,6 +65,13 @@ public final class Trainer {
               System.nanoTime() - start);
       reports.add(report);
       listener.step(report);
+      if (checkpoints != null) {
+        checkpoints.afterStep(s + 1);
+      }
+    }
+    int done = first + reports.size();
+    if (checkpoints != null && !reports.isEmpty() && done < batches.steps()) {
+      checkpoints.save(done);
     }
     return reports;
   }

@@ -2,8 +2,8 @@ package io.mola.core.train;
 
 /** Told of the progress of a run, on the training thread, between steps. */
 public interface TrainingListener {
-  /** Everything is allocated; {@code totalSteps} steps follow. */
-  default void started(int totalSteps) {}
+  /** Everything is allocated; the steps from {@code firstStep} (from 0) to the last follow. */
+  default void started(int firstStep, int totalSteps) {}
 
   /** A step is done. */
   default void step(StepReport report) {}

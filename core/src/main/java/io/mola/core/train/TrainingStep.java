@@ -86,15 +86,15 @@ public final class TrainingStep {
    * @param dropout whether dropout is on
    */
   public Measured gradients(List<TokenBatch> microBatches, int step, boolean dropout) {
-    long targets = microBatches.stream().mapToLong(TokenBatch::labelled).sum();
-    long tokens = microBatches.stream().mapToLong(TokenBatch::size).sum();
+    long targets = microBatches.stream().mapToLong(TokenBatch::countedTargets).sum();
+    long tokens = microBatches.stream().mapToLong(TokenBatch::countedTokens).sum();
     backend.activation().zero(gradients);
     backend.activation().zero(report);
     Tensor loss = report.slice(LOSS, 1, 1);
     Tensor balance = report.slice(BALANCE, report.cols() - BALANCE, 1);
     for (TokenBatch batch : microBatches) {
       DeviceBatch device = pass.upload(batch);
-      double share = (double) batch.size() / tokens;
+      double share = (double) batch.countedTokens() / tokens;
       hook.begin(batch, device, step, dropout, (float) share);
       pass.forward(Pass.FORWARD, 1f / targets, loss);
       hook.finishForward(balance);

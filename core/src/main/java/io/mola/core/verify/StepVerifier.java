@@ -16,6 +16,7 @@ import io.mola.core.safetensors.SafetensorsTensor;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
 import io.mola.core.train.BatchBuilder;
+import io.mola.core.train.Prefixes;
 import io.mola.core.train.TrainingStep;
 import io.mola.core.train.TrainingStep.Measured;
 import io.mola.core.verify.CaseResult.Measure;
@@ -103,7 +104,7 @@ final class StepVerifier {
 
   private void firstStep() {
     GoldenJson expected = GoldenJson.read(c.folder().resolve("step.json"));
-    List<TokenBatch> batches = BatchBuilder.microBatches(c.steps().getFirst());
+    List<TokenBatch> batches = BatchBuilder.microBatches(c.steps().getFirst(), Prefixes.REPEATED);
     try (Run run = new Run()) {
       compareLogits(run);
       Measured measured = run.step.gradients(batches, 0, false);
@@ -197,7 +198,9 @@ final class StepVerifier {
       for (var recorded : expected.require("steps")) {
         Measured m =
             run.step.gradients(
-                BatchBuilder.microBatches(c.steps().get(s % c.steps().size())), s, false);
+                BatchBuilder.microBatches(c.steps().get(s % c.steps().size()), Prefixes.REPEATED),
+                s,
+                false);
         double total = m.loss() + c.coefficient() * aux(m);
         double recordedTotal = expected.require(recorded, "loss_total_f64").asDouble();
         loss = RecordedFloats.worse(loss, Math.abs(total - recordedTotal));

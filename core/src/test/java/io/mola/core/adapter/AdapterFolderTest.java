@@ -14,6 +14,7 @@ import io.mola.core.weights.ModelConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -213,6 +214,32 @@ class AdapterFolderTest {
     AdapterFolder.save(temp, layout, random(layout, 8), PROVENANCE, true);
     Files.writeString(config, text);
     assertMalformed(temp, "adapter_model.safetensors: SHA-256 is ");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2, 3", "1, 2", "2, 1", "1, 1"})
+  void anAdapterIsReplacedInOneInstant(String before, String after) throws IOException {
+    AdapterParameters old = layout(before, "2", "1");
+    AdapterParameters other = layout(after, "4", "1");
+    Path made = temp.resolve("made");
+    String sha256 = AdapterFolder.save(made, other, random(other, 2), PROVENANCE, false);
+    Path folder = temp.resolve("replaced");
+    AdapterFolder.save(folder, old, random(old, 1), PROVENANCE, false);
+    Path waiting = folder.resolve(".adapter_config.json." + sha256);
+
+    Files.copy(made.resolve(AdapterFolder.CONFIG), waiting);
+    Path next = folder.resolve(".adapter_model.safetensors.next");
+    Files.copy(made.resolve(AdapterFolder.TENSORS), next);
+    assertThat(load(folder).parameters()).as("killed before").isEqualTo(random(old, 1));
+
+    Files.move(next, folder.resolve(AdapterFolder.TENSORS), StandardCopyOption.REPLACE_EXISTING);
+    assertThat(load(folder).parameters()).as("killed after").isEqualTo(random(other, 2));
+    assertThat(load(folder).layout().shape()).isEqualTo(other.shape());
+
+    AdapterFolder.save(folder, old, random(old, 3), PROVENANCE, true);
+    assertThat(load(folder).parameters()).isEqualTo(random(old, 3));
+    assertThat(folder.toFile().list())
+        .containsExactlyInAnyOrder(AdapterFolder.CONFIG, AdapterFolder.TENSORS);
   }
 
   @Test

@@ -23,6 +23,7 @@ import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.train.BatchBuilder;
 import io.mola.core.train.OptimizerConfig;
 import io.mola.core.train.OptimizerConfig.Schedule;
+import io.mola.core.train.Prefixes;
 import io.mola.core.train.TrainingStep;
 import io.mola.core.train.TrainingStep.Measured;
 import io.mola.testdata.TinyModel;
@@ -121,7 +122,8 @@ class TransformerTest {
       TrainingPass pass = new TrainingPass(model, hook, region, limits);
       TrainingStep step = new TrainingStep(backend, pass, hook, region, OPTIMIZER);
       Measured measured =
-          step.gradients(BatchBuilder.microBatches(EXAMPLES, microBatch), 2, dropout);
+          step.gradients(
+              BatchBuilder.microBatches(EXAMPLES, microBatch, Prefixes.REPEATED), 2, dropout);
       float[] values = new float[adapter.size()];
       backend.memory().download(region.tensor(TrainingStep.GRADIENTS), values);
       return new Gradients(measured, values);

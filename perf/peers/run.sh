@@ -63,6 +63,7 @@ while [ "$round" -le "$rounds" ]; do
   peft peft-lora
   finetune mola-lora --num-experts 1 --top-k 1
   finetune mola-2468 --num-experts 2468 --top-k 2
+  finetune mola-2468-apart --num-experts 2468 --top-k 2 --no-share-prefix
   round=$((round + 1))
 done
 "$python" "$here/table.py" peft-lora "$results/runs.tsv"

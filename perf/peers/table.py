@@ -26,12 +26,12 @@ def main():
     runs = read(path)
     speed_of_baseline = column(runs[baseline], "tokens_per_second")[0]
     memory_of_baseline = column(runs[baseline], "peak_rss_bytes")[0]
-    print(f"{'':<12}{'rounds':>7}{'tokens/s':>10}{'(range)':>18}{'ratio':>8}{'MiB':>8}{'ratio':>8}{'parameters':>13}{'last loss':>11}")
+    print(f"{'':<16}{'rounds':>7}{'tokens/s':>10}{'(range)':>18}{'ratio':>8}{'MiB':>8}{'ratio':>8}{'parameters':>13}{'last loss':>11}")
     for name, answers in runs.items():
         speed, slowest, fastest = column(answers, "tokens_per_second")
         memory = column(answers, "peak_rss_bytes")[0]
         print(
-            f"{name:<12}{len(answers):>7}{speed:>10.1f}{f'{slowest:.1f} - {fastest:.1f}':>18}"
+            f"{name:<16}{len(answers):>7}{speed:>10.1f}{f'{slowest:.1f} - {fastest:.1f}':>18}"
             f"{speed / speed_of_baseline:>8.2f}{memory / MEBIBYTE:>8.0f}{memory / memory_of_baseline:>8.2f}"
             f"{answers[-1]['trainable_parameters']:>13,}{answers[-1]['train_losses'][-1]:>11.4f}"
         )

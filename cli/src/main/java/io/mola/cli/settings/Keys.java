@@ -177,7 +177,8 @@ public final class Keys {
   /** Examples at once. */
   public static final Key<Integer> MICRO_BATCH_SIZE =
       key("micro_batch_size", ValueType.whole(1), null, Section.TRAINING)
-          .help("examples computed at once; memory grows with it, the result does not change")
+          .help(
+              "examples computed at once; more of them need more memory and share more beginnings")
           .aliases("per_device_train_batch_size");
 
   /** Micro-batches per step. */

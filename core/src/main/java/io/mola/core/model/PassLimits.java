@@ -3,7 +3,7 @@ package io.mola.core.model;
 /**
  * Sizes that the buffers of a {@link TrainingPass} are planned for.
  *
- * @param tokens largest number of tokens of a micro-batch
+ * @param tokens largest number of rows of a micro-batch: its tokens, those that are shared once
  * @param labelled largest number of labelled rows of a micro-batch
  * @param positions largest position + 1
  * @param keptBlocks how many blocks keep their activations, 1 to the number of layers; the others

@@ -11,8 +11,8 @@ import java.util.Arrays;
  *     where the layer has no router or no balance loss is used
  * @param gradientNorm global norm before clipping
  * @param rate learning rate
- * @param tokens tokens of the effective batch
- * @param targets targets of the effective batch
+ * @param tokens tokens of the examples of the effective batch, whether rows are shared or not
+ * @param targets targets of these examples
  * @param nanos duration
  */
 public record StepReport(

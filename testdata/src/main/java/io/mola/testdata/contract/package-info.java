@@ -1,6 +1,6 @@
 /**
- * What every backend must do, as abstract JUnit classes: one per group of operations. A backend
- * runs them by a class of two lines each:
+ * What every backend must do, as abstract JUnit classes: one per group of operations, and one for
+ * whole steps whose examples share rows. A backend runs them by a class of two lines each:
  *
  * <pre>{@code
  * final class SimdLinearOpsTest extends LinearOpsContract {

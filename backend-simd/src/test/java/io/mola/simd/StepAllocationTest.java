@@ -21,6 +21,7 @@ import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.train.BatchBuilder;
 import io.mola.core.train.OptimizerConfig;
 import io.mola.core.train.OptimizerConfig.Schedule;
+import io.mola.core.train.Prefixes;
 import io.mola.core.train.TrainingStep;
 import io.mola.testdata.TinyModel;
 import java.lang.management.ManagementFactory;
@@ -86,7 +87,7 @@ class StepAllocationTest {
     long least = Long.MAX_VALUE;
     for (int s = 0; least >= MEGABYTE && System.nanoTime() < deadline; s++) {
       long before = THREADS.getThreadAllocatedBytes(thread);
-      List<TokenBatch> batches = BatchBuilder.microBatches(examples, EXAMPLES);
+      List<TokenBatch> batches = BatchBuilder.microBatches(examples, EXAMPLES, Prefixes.REPEATED);
       step.gradients(batches, s, true);
       step.update(1e-3, s + 1);
       least = Math.min(least, THREADS.getThreadAllocatedBytes(thread) - before);

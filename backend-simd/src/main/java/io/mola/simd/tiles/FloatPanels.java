@@ -31,7 +31,7 @@ public final class FloatPanels extends Panels {
 
   /** Fills the panels with wᵀ, w [n, k] row-major at {@code wo}. */
   public Stage fromRows(float[] w, int wo) {
-    return new Stage(
+    return Stage.of(
         count(),
         (panel, worker) -> {
           int first = panel * COLUMNS;

@@ -9,6 +9,7 @@ import io.mola.core.tensor.Tensor;
 import io.mola.simd.lanes.DropoutLanes;
 import io.mola.simd.tiles.FloatPanels;
 import io.mola.simd.tiles.FrozenPanels.Direction;
+import io.mola.simd.tiles.Mask;
 import io.mola.simd.tiles.PackedActivations;
 import io.mola.simd.tiles.Panels;
 import io.mola.simd.tiles.Product;
@@ -32,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Backward: each dy is packed once for {@code dy · W} and {@code dy · bᵀ}. Gradients of the
  * experts contract over tokens; the packed side is their few columns, the other side is read in
- * place. With dropout {@code dz · a} needs a product of its own, since only it is masked.
+ * place. {@code dz · a} is one more term of dx, masked by dropout before the others are added.
  */
 final class SimdAdapterOps implements AdapterOps {
   private static final int ROWS_PER_TASK = 8;
@@ -59,11 +60,12 @@ final class SimdAdapterOps implements AdapterOps {
     int in = input.cols();
     StageList packing = new StageList();
     PackedActivations packed = new PackedActivations().shape(space, n, in);
-    packing.add(packed.fromRows(input.data(), input.offset(), in));
     PackedActivations dropped = packed;
     if (dropout.probability() > 0) {
       dropped = new PackedActivations().shape(space, n, in);
-      packing.add(droppedTiles(input, dropout, dropped));
+      packing.add(tilesAndDropped(input, dropout, packed, dropped));
+    } else {
+      packing.add(packed.fromRows(input.data(), input.offset(), in));
     }
     SimdTensor a = SimdTensor.of(experts.a());
     SimdTensor z = SimdTensor.of(state.z());
@@ -104,14 +106,16 @@ final class SimdAdapterOps implements AdapterOps {
             products.all());
   }
 
-  /** Packs x ⊙ D tile by tile. */
-  private Stage droppedTiles(SimdTensor x, Dropout dropout, PackedActivations into) {
+  /** Packs x and x ⊙ D tile by tile, so that x is read once. */
+  private Stage tilesAndDropped(
+      SimdTensor x, Dropout dropout, PackedActivations plain, PackedActivations into) {
     int in = x.cols();
     return Stage.of(
         into.tiles(),
         (tile, worker) -> {
           int first = tile * PackedActivations.ROWS;
           int rows = Math.min(PackedActivations.ROWS, x.rows() - first);
+          plain.packRows(x.data(), x.at(first), in, tile);
           float[] masked = bench.scratch()[worker].sums(PackedActivations.ROWS * in);
           int[] words = bench.scratch()[worker].words(DropoutLanes.wordsLength(in));
           for (int r = 0; r < rows; r++) {
@@ -201,7 +205,6 @@ final class SimdAdapterOps implements AdapterOps {
     private final StageList secondPacking = new StageList();
     private final StageList products = new StageList();
     private final List<Term> intoDx = new ArrayList<>();
-    private Stage masking = Stage.NOTHING;
 
     Backward(
         List<Tensor> dys,
@@ -282,46 +285,33 @@ final class SimdAdapterOps implements AdapterOps {
 
     /** da, and what the first factor gives to dx. */
     private void firstFactors() {
-      boolean drops = dropout.probability() > 0;
-      SimdTensor seen = input;
-      if (drops) {
-        seen = floats(space, n, input.cols());
-        packing.add(masked(input, seen, false));
+      Mask mask = null;
+      if (dropout.probability() > 0) {
+        mask = new Mask(space, n, input.cols(), dropout.keptScale());
+        packing.add(drawn(mask, input.cols()));
       }
       PackedActivations transposed = new PackedActivations().shape(space, z.cols(), n);
       secondPacking.add(transposed.fromColumns(du.data(), du.offset(), du.cols()));
-      products.add(product(SimdTensor.of(gradients.a()), true, new Term(transposed, strips(seen))));
+      Strips seen = new Strips(input.data(), input.offset(), input.cols(), n, input.cols(), mask);
+      products.add(product(SimdTensor.of(gradients.a()), true, new Term(transposed, seen)));
       if (dx == null) {
         return;
       }
       PackedActivations rows = new PackedActivations().shape(space, n, z.cols());
       secondPacking.add(rows.fromRows(du.data(), du.offset(), du.cols()));
-      Term term = new Term(rows, strips(SimdTensor.of(experts.a())));
-      if (drops) {
-        SimdTensor own = floats(space, n, input.cols());
-        products.add(product(own, false, term));
-        masking = masked(own, dx, true);
-      } else {
-        intoDx.add(term);
-      }
-      products.add(product(dx, true, intoDx.toArray(Term[]::new)));
+      intoDx.addFirst(new Term(rows, strips(SimdTensor.of(experts.a()))));
+      Term[] terms = intoDx.toArray(Term[]::new);
+      products.add(Product.of(bench, dx.data(), dx.offset(), dx.cols(), true, mask, terms));
     }
 
-    /** {@code to (+)= from ⊙ D}. */
-    private Stage masked(SimdTensor from, SimdTensor to, boolean adding) {
-      int in = from.cols();
+    /** D. */
+    private Stage drawn(Mask mask, int in) {
       return RowTasks.stage(
           n,
           ROWS_PER_TASK,
           (row, worker) -> {
             int[] words = bench.scratch()[worker].words(DropoutLanes.wordsLength(in));
-            if (adding) {
-              DropoutLanes.applyAdding(
-                  dropout, row, in, from.data(), from.at(row), to.data(), to.at(row), words);
-            } else {
-              DropoutLanes.apply(
-                  dropout, row, in, from.data(), from.at(row), to.data(), to.at(row), words);
-            }
+            DropoutLanes.keep(dropout, row, in, words, mask.data(), mask.row(row));
           });
     }
 
@@ -365,9 +355,7 @@ final class SimdAdapterOps implements AdapterOps {
       Stage gating =
           RowTasks.stage(
               n, ROWS_PER_TASK, (t, worker) -> gateRow(t, bench.scratch()[worker].sums(most)));
-      bench
-          .pool()
-          .run(packing.all(), narrow.all(), gating, secondPacking.all(), products.all(), masking);
+      bench.pool().run(packing.all(), narrow.all(), gating, secondPacking.all(), products.all());
     }
   }
 

@@ -10,6 +10,7 @@ import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
 import io.mola.simd.tiles.FrozenPanels;
 import io.mola.simd.tiles.FrozenPanels.Direction;
+import io.mola.simd.tiles.Mask;
 import io.mola.simd.tiles.PackedActivations;
 
 /** Heap arrays, and frozen matrices that stay in their mapping. */
@@ -41,14 +42,14 @@ final class SimdMemory implements Memory {
         + FrozenPanels.bytes(type, out, in, Direction.BACKWARD);
   }
 
-  /** The backward pass of the widest group: two packed gradients, the input, and the experts. */
+  /** The backward pass of the widest group: packed gradients, the dropout mask, and the experts. */
   @Override
   public long workspaceBytes(int tokens, int widest, int stackedRank) {
     long packed =
         3 * PackedActivations.bound(tokens, widest)
             + 3 * PackedActivations.bound(tokens, stackedRank);
-    long floats = 2L * tokens * widest + 2L * tokens * stackedRank + 2L * stackedRank * widest;
-    return 4 * (packed + floats) + workers * WORKER_BYTES;
+    long floats = 2L * tokens * stackedRank + 2L * stackedRank * widest;
+    return 4 * (packed + Mask.size(tokens, widest) + floats) + workers * WORKER_BYTES;
   }
 
   @Override

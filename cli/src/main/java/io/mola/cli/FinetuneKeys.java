@@ -39,6 +39,7 @@ final class FinetuneKeys {
     keys.addAll(RunContinuity.KEYS);
     keys.addAll(DATA);
     keys.addAll(MACHINE);
+    keys.add(Keys.PROFILE);
     return List.copyOf(keys);
   }
 }

@@ -10,6 +10,8 @@ import io.mola.core.adapter.ExpertAllocation;
 import io.mola.core.adapter.LoadedAdapter;
 import io.mola.core.backend.BackendProvider;
 import io.mola.core.backend.Backends;
+import io.mola.core.backend.OperationTimes;
+import io.mola.core.backend.ProfiledBackend;
 import io.mola.core.tokenizer.TokenizerFingerprint;
 import io.mola.core.train.Checkpoint;
 import io.mola.core.train.FineTuneRequest;
@@ -17,7 +19,9 @@ import io.mola.core.train.FineTuneResult;
 import io.mola.core.train.FineTuning;
 import io.mola.core.train.FootprintPlan;
 import io.mola.core.train.ProcessMemory;
+import io.mola.core.train.StepProfile;
 import io.mola.core.train.StepReport;
+import io.mola.core.train.TrainingListener;
 import io.mola.core.weights.WeightSource;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -39,6 +43,7 @@ final class FinetuneRun {
   private final RunContinuity continuity;
   private final BaseFingerprint base;
   private final Output output;
+  private final OperationTimes times;
 
   private FinetuneRun(
       Settings settings,
@@ -46,12 +51,14 @@ final class FinetuneRun {
       TrainingData data,
       RunContinuity continuity,
       BaseFingerprint base,
+      OperationTimes times,
       Output output) {
     this.settings = settings;
     this.request = request;
     this.data = data;
     this.continuity = continuity;
     this.base = base;
+    this.times = times;
     this.output = output;
     tuning = new FineTuning(request);
     plan = tuning.plan();
@@ -73,7 +80,10 @@ final class FinetuneRun {
             .orElseGet(() -> AdapterSettings.shape(settings, source.config()));
     BalanceLoss balance = AdapterSettings.balanceLoss(settings, shape);
     TrainingSettings training = TrainingSettings.of(settings);
-    BackendProvider backend = Backends.choose(settings.get(Keys.BACKEND));
+    OperationTimes times = new OperationTimes();
+    BackendProvider chosen = Backends.choose(settings.get(Keys.BACKEND));
+    BackendProvider backend =
+        settings.get(Keys.PROFILE) ? ProfiledBackend.provider(chosen, times) : chosen;
     TrainingData data = TrainingData.read(settings, source, path, output);
     FineTuneRequest request =
         new FineTuneRequest(
@@ -95,7 +105,7 @@ final class FinetuneRun {
             training.maxSteps(),
             TrainingSettings.recompute(settings),
             settings.get(Keys.SEED));
-    FinetuneRun run = new FinetuneRun(settings, request, data, continuity, base, output);
+    FinetuneRun run = new FinetuneRun(settings, request, data, continuity, base, times, output);
     run.announce(training);
     return run;
   }
@@ -162,16 +172,23 @@ final class FinetuneRun {
   Optional<Map<String, Object>> execute(List<String> typed) {
     try (Interruption interruption = new Interruption()) {
       FineTuneResult result;
+      StepProfile profile;
       try (ProgressView view =
           new ProgressView(interruption::requested, Boolean.getBoolean("mola.terminal"))) {
-        result = tuning.run(plan, continuity.toRun(base, this::provenance), view);
+        profile = new StepProfile(times, view);
+        TrainingListener listener = settings.get(Keys.PROFILE) ? profile : view;
+        result = tuning.run(plan, continuity.toRun(base, this::provenance), listener);
       }
+      ProfileTable.print(profile, output.remarks());
       if (result.stoppedEarly()) {
         reportInterrupted(result, typed);
         return Optional.empty();
       }
       String sha256 = save(result);
       Map<String, Object> answer = answer(result, sha256);
+      if (settings.get(Keys.PROFILE)) {
+        answer.put("profile", ProfileTable.answer(profile));
+      }
       report(result);
       output.text().printf("adapter: %s%n", settings.get(Keys.OUTPUT_DIR));
       return Optional.of(answer);

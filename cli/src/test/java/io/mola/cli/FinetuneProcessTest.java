@@ -59,6 +59,25 @@ class FinetuneProcessTest {
   }
 
   @Test
+  void aProfileAddsUpToTheStepAndChangesNoByte() throws Exception {
+    Path out = folder.resolve("profiled");
+    Outcome outcome = run(out, "--json", "--max-steps", "3", "--profile");
+
+    assertThat(outcome.exitCode()).as(outcome.text()).isZero();
+    assertThat(outcome.text()).contains("adapters.backward").contains("other");
+    JsonNode profile = JsonMapper.shared().readTree(outcome.answer()).get("profile");
+    double sum = 0;
+    for (JsonNode operation : profile.get("operations")) {
+      sum += operation.get("seconds_per_step").doubleValue();
+    }
+    double step = profile.get("seconds_per_step").doubleValue();
+    assertThat(sum).isCloseTo(step, Offset.offset(1e-9));
+    Path plain = folder.resolve("not-profiled");
+    run(plain, "--max-steps", "3");
+    assertThat(tensors(out)).hasSameBinaryContentAs(tensors(plain));
+  }
+
+  @Test
   void givesTheSameBytesForTheSameSeedAndAnyNumberOfThreads() throws Exception {
     Path one = folder.resolve("one");
     Path two = folder.resolve("two");

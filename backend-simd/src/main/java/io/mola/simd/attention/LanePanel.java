@@ -1,5 +1,6 @@
 package io.mola.simd.attention;
 
+import io.mola.simd.lanes.Transposition;
 import io.mola.simd.lanes.VectorWidth;
 import io.mola.simd.tiles.MicroKernel;
 import java.util.Arrays;
@@ -17,32 +18,22 @@ final class LanePanel {
   /** {@code to[i][lane] = factor · x[row + lane][column + i]}, i below c; lanes beyond count: 0. */
   static void turn(
       Rows x, int row, int count, int column, int c, float factor, float[] to, int at) {
-    float[] data = x.data();
-    for (int lane = 0; lane < COLUMNS; lane++) {
-      int o = at + lane;
-      if (lane < count) {
-        int from = x.at(row + lane) + column;
-        for (int i = 0; i < c; i++) {
-          to[o + i * COLUMNS] = data[from + i] * factor;
-        }
-      } else {
-        for (int i = 0; i < c; i++) {
-          to[o + i * COLUMNS] = 0f;
-        }
+    Transposition.run(x.data(), x.at(row) + column, x.ld(), count, c, factor, to, at, COLUMNS);
+    if (count < COLUMNS) {
+      for (int i = 0; i < c; i++) {
+        Arrays.fill(to, at + i * COLUMNS + count, at + (i + 1) * COLUMNS, 0f);
       }
     }
   }
 
-  /** {@code y[row + lane][column + i] = factor[lane] · from[i][lane]}. */
+  /**
+   * {@code y[row + lane][column + i] = factor[lane] · from[i][lane]}; {@code from} is void
+   * afterwards.
+   */
   static void turnBack(
       float[] from, int at, int c, float[] factor, int fo, Rows y, int row, int count, int column) {
-    for (int lane = 0; lane < count; lane++) {
-      int to = y.at(row + lane) + column;
-      float f = factor[fo + lane];
-      for (int i = 0; i < c; i++) {
-        y.data()[to + i] = from[at + i * COLUMNS + lane] * f;
-      }
-    }
+    multiply(from, at, c, factor, fo);
+    Transposition.run(from, at, COLUMNS, c, count, 1f, y.data(), y.at(row) + column, y.ld());
   }
 
   /** Fills the lanes of a row outside [from, to). */

@@ -26,11 +26,16 @@ public final class DropoutLanes {
   private static final VectorShuffle<Long> SECOND = VectorShuffle.makeZip(L, 1);
   private static final LongVector STEPS = LongVector.zero(L).addIndex(1);
 
+  /** The factors in the upper halves. */
+  private static final LongVector M0 = LongVector.broadcast(L, (long) Philox.M0 << 32);
+
+  private static final LongVector M1 = LongVector.broadcast(L, (long) Philox.M1 << 32);
+
   private DropoutLanes() {}
 
   /** Length that a buffer of words needs for rows of {@code cols} elements. */
   public static int wordsLength(int cols) {
-    return cols + 4 + 4 * COUNTERS;
+    return cols + 4 + 8 * COUNTERS;
   }
 
   /**
@@ -59,27 +64,53 @@ public final class DropoutLanes {
     }
   }
 
-  /** {@code to += x ⊙ D} for one row; parameters as above. */
-  public static void applyAdding(
-      Dropout dropout, int row, int cols, float[] x, int xo, float[] to, int at, int[] words) {
+  /** Ints that {@link #keep} notes for a row of {@code cols} elements. */
+  public static int keptLength(int cols) {
+    return (cols + VectorWidth.LANES - 1) / VectorWidth.LANES;
+  }
+
+  /**
+   * D of a row as bits: bit j of {@code kept[ko + i]} says whether element {@code i · LANES + j} is
+   * kept. Parameters as above.
+   */
+  public static void keep(Dropout dropout, int row, int cols, int[] words, int[] kept, int ko) {
     int skip = draw(dropout, row, cols, words);
     int threshold = dropout.threshold();
-    float scale = dropout.keptScale();
     int i = 0;
     for (; i <= cols - VectorWidth.LANES; i += VectorWidth.LANES) {
-      VectorMask<Integer> kept =
+      VectorMask<Integer> mask =
           IntVector.fromArray(I, words, skip + i)
               .lanewise(VectorOperators.LSHR, 8)
               .compare(VectorOperators.GE, threshold);
-      FloatVector v = FloatVector.fromArray(F, x, xo + i).mul(scale);
-      FloatVector y = FloatVector.fromArray(F, to, at + i);
-      y.add(FloatVector.zero(F).blend(v, kept.cast(F))).intoArray(to, at + i);
+      kept[ko + i / VectorWidth.LANES] = (int) mask.toLong();
     }
-    for (; i < cols; i++) {
-      if (words[skip + i] >>> 8 >= threshold) {
-        to[at + i] += x[xo + i] * scale;
-      }
+    int bits = 0;
+    for (int j = 0; i + j < cols; j++) {
+      bits |= words[skip + i + j] >>> 8 >= threshold ? 1 << j : 0;
     }
+    if (i < cols) {
+      kept[ko + i / VectorWidth.LANES] = bits;
+    }
+  }
+
+  /**
+   * {@code s = s ⊙ D} for some rows of two vectors each, one after the other.
+   *
+   * @param kept of the first row, see {@link #keep}; rows are {@code ldk} apart
+   */
+  public static void mask(float[] s, int so, int rows, int[] kept, int ko, int ldk, float scale) {
+    for (int r = 0; r < rows; r++) {
+      int at = so + r * 2 * VectorWidth.LANES;
+      int k = ko + r * ldk;
+      mask(s, at, kept[k], scale);
+      mask(s, at + VectorWidth.LANES, kept[k + 1], scale);
+    }
+  }
+
+  private static void mask(float[] s, int at, int bits, float scale) {
+    FloatVector v = FloatVector.fromArray(F, s, at).mul(scale);
+    VectorMask<Float> kept = VectorMask.fromLong(F, bits);
+    FloatVector.zero(F).blend(v, kept).intoArray(s, at);
   }
 
   /** Draws the words of a row; returns where in {@code words} its first element stands (0 .. 3). */
@@ -87,29 +118,49 @@ public final class DropoutLanes {
     long first = (dropout.firstRow() + row) * cols;
     long counter = first >>> 2;
     int skip = (int) (first & 3);
-    for (int at = 0; at < skip + cols; at += 4 * COUNTERS, counter += COUNTERS) {
+    for (int at = 0; at < skip + cols; at += 8 * COUNTERS, counter += 2L * COUNTERS) {
       philox(dropout.seed(), counter, dropout.step(), dropout.stream(), words, at);
     }
     return skip;
   }
 
+  /**
+   * Words of {@code 2 · COUNTERS} counters: two chains of products, which alone would each wait for
+   * itself. Factors whose upper halves are seen to be zero ({@code and}, shift) make a product of
+   * 64-bit lanes one instruction.
+   */
   private static void philox(long key, long counter, int step, int stream, int[] to, int at) {
-    LongVector count = STEPS.add(counter);
-    LongVector c0 = count.and(LOW);
-    LongVector c1 = count.lanewise(VectorOperators.LSHR, 32);
+    LongVector first = STEPS.add(counter);
+    LongVector second = STEPS.add(counter + COUNTERS);
+    LongVector m0 = M0.lanewise(VectorOperators.LSHR, 32);
+    LongVector m1 = M1.lanewise(VectorOperators.LSHR, 32);
+    LongVector c0 = first.and(LOW);
+    LongVector c1 = first.lanewise(VectorOperators.LSHR, 32);
     LongVector c2 = LongVector.broadcast(L, step & LOW);
     LongVector c3 = LongVector.broadcast(L, stream & LOW);
+    LongVector d0 = second.and(LOW);
+    LongVector d1 = second.lanewise(VectorOperators.LSHR, 32);
+    LongVector d2 = c2;
+    LongVector d3 = c3;
     int k0 = (int) key;
     int k1 = (int) (key >>> 32);
     for (int round = 0; round < Philox.ROUNDS; round++) {
-      LongVector p0 = c0.mul(Philox.M0 & LOW);
-      LongVector p1 = c2.mul(Philox.M1 & LOW);
-      c0 = p1.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c1);
+      LongVector cp0 = c0.and(LOW).mul(m0);
+      LongVector cp1 = c2.and(LOW).mul(m1);
+      c0 = cp1.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c1);
       c0 = c0.lanewise(VectorOperators.XOR, k0 & LOW);
-      c2 = p0.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c3);
+      c2 = cp0.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c3);
       c2 = c2.lanewise(VectorOperators.XOR, k1 & LOW);
-      c1 = p1.and(LOW);
-      c3 = p0.and(LOW);
+      c1 = cp1.and(LOW);
+      c3 = cp0.and(LOW);
+      LongVector dp0 = d0.and(LOW).mul(m0);
+      LongVector dp1 = d2.and(LOW).mul(m1);
+      d0 = dp1.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, d1);
+      d0 = d0.lanewise(VectorOperators.XOR, k0 & LOW);
+      d2 = dp0.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, d3);
+      d2 = d2.lanewise(VectorOperators.XOR, k1 & LOW);
+      d1 = dp1.and(LOW);
+      d3 = dp0.and(LOW);
       k0 += Philox.W0;
       k1 += Philox.W1;
     }
@@ -117,12 +168,18 @@ public final class DropoutLanes {
       // rearranging two longs is not one instruction, and would box them
       store(c0.lane(0), c1.lane(0), c2.lane(0), c3.lane(0), to, at);
       store(c0.lane(1), c1.lane(1), c2.lane(1), c3.lane(1), to, at + 4);
+      store(d0.lane(0), d1.lane(0), d2.lane(0), d3.lane(0), to, at + 8);
+      store(d0.lane(1), d1.lane(1), d2.lane(1), d3.lane(1), to, at + 12);
       return;
     }
     LongVector a = c0.lanewise(VectorOperators.OR, c1.lanewise(VectorOperators.LSHL, 32));
     LongVector b = c2.lanewise(VectorOperators.OR, c3.lanewise(VectorOperators.LSHL, 32));
     a.rearrange(FIRST, b).reinterpretAsInts().intoArray(to, at);
     a.rearrange(SECOND, b).reinterpretAsInts().intoArray(to, at + 2 * COUNTERS);
+    a = d0.lanewise(VectorOperators.OR, d1.lanewise(VectorOperators.LSHL, 32));
+    b = d2.lanewise(VectorOperators.OR, d3.lanewise(VectorOperators.LSHL, 32));
+    a.rearrange(FIRST, b).reinterpretAsInts().intoArray(to, at + 4 * COUNTERS);
+    a.rearrange(SECOND, b).reinterpretAsInts().intoArray(to, at + 6 * COUNTERS);
   }
 
   private static void store(long w0, long w1, long w2, long w3, int[] to, int at) {

@@ -1,11 +1,15 @@
 package io.mola.simd.tiles;
 
+import io.mola.simd.lanes.Transposition;
 import io.mola.simd.work.Stage;
 import io.mola.simd.work.Workspace;
-import org.jspecify.annotations.Nullable;
+import java.util.Arrays;
 
 /** Panels of float32: of adapters, packed anew for each operation, and of F32 weights. */
 public final class FloatPanels extends Panels {
+  /** Columns of w that a task turns: what it writes stays in the inner cache. */
+  private static final int COLUMNS_PER_TASK = 128;
+
   private final float[] data;
   private final int base;
 
@@ -29,29 +33,33 @@ public final class FloatPanels extends Panels {
     return (long) count(n) * COLUMNS * k;
   }
 
-  /** Fills the panels with wᵀ, w [n, k] row-major at {@code wo}. */
+  /** Fills the panels with wᵀ, w [n, k] row-major at {@code wo}; a task is a run of columns. */
   public Stage fromRows(float[] w, int wo) {
+    int runs = PackedActivations.ceiling(k(), COLUMNS_PER_TASK);
     return Stage.of(
-        count(),
-        (panel, worker) -> {
+        count() * runs,
+        (task, worker) -> {
+          int panel = task / runs;
+          int k0 = task % runs * COLUMNS_PER_TASK;
+          int kc = Math.min(COLUMNS_PER_TASK, k() - k0);
           int first = panel * COLUMNS;
-          for (int j = 0; j < COLUMNS; j++) {
-            int row = first + j;
-            putRow(row < n() ? w : null, wo + row * k(), panel, j);
+          int rows = Math.min(COLUMNS, n() - first);
+          int to = base + (panel * k() + k0) * COLUMNS;
+          Transposition.run(w, wo + first * k() + k0, k(), rows, kc, 1f, data, to, COLUMNS);
+          if (rows < COLUMNS) {
+            for (int i = 0; i < kc; i++) {
+              Arrays.fill(data, to + i * COLUMNS + rows, to + (i + 1) * COLUMNS, 0f);
+            }
           }
         });
   }
 
-  private void putRow(float @Nullable [] w, int from, int panel, int j) {
-    int to = base + panel * COLUMNS * k() + j;
-    for (int i = 0; i < k(); i++) {
-      data[to + i * COLUMNS] = w == null ? 0f : w[from + i];
-    }
-  }
-
   /** Output row of a frozen matrix, for the forward direction. */
   void putOutput(int row, float[] values) {
-    putRow(values, 0, row / COLUMNS, row % COLUMNS);
+    int to = base + row / COLUMNS * COLUMNS * k() + row % COLUMNS;
+    for (int i = 0; i < k(); i++) {
+      data[to + i * COLUMNS] = values[i];
+    }
   }
 
   /** Output row of a frozen matrix, for the backward direction: row {@code o} of the sum. */

@@ -268,6 +268,66 @@ public final class MicroKernel {
   }
 
   /**
+   * The first vector of a tile of eight rows: for panels that are at most half full. Eight sums are
+   * just the chains that two multiply-adds a cycle need; with five rows it would not pay.
+   */
+  static void narrow8(
+      int[] x,
+      int xo,
+      float[] w,
+      int wo,
+      int kc,
+      boolean add,
+      float[] in,
+      int io,
+      int ldi,
+      float[] y,
+      int yo,
+      int ldy) {
+    FloatVector a0, b0, c0, d0, e0, f0, g0, h0;
+    if (add) {
+      a0 = FloatVector.fromArray(F, in, io);
+      b0 = FloatVector.fromArray(F, in, io + ldi);
+      c0 = FloatVector.fromArray(F, in, io + 2 * ldi);
+      d0 = FloatVector.fromArray(F, in, io + 3 * ldi);
+      e0 = FloatVector.fromArray(F, in, io + 4 * ldi);
+      f0 = FloatVector.fromArray(F, in, io + 5 * ldi);
+      g0 = FloatVector.fromArray(F, in, io + 6 * ldi);
+      h0 = FloatVector.fromArray(F, in, io + 7 * ldi);
+    } else {
+      a0 = b0 = c0 = d0 = e0 = f0 = g0 = h0 = FloatVector.zero(F);
+    }
+    for (int k = 0; k < kc; k++) {
+      int p = xo + k * 8;
+      FloatVector w0 = FloatVector.fromArray(F, w, wo + k * COLUMNS), v;
+      v = IntVector.broadcast(I, x[p]).reinterpretAsFloats();
+      a0 = v.fma(w0, a0);
+      v = IntVector.broadcast(I, x[p + 1]).reinterpretAsFloats();
+      b0 = v.fma(w0, b0);
+      v = IntVector.broadcast(I, x[p + 2]).reinterpretAsFloats();
+      c0 = v.fma(w0, c0);
+      v = IntVector.broadcast(I, x[p + 3]).reinterpretAsFloats();
+      d0 = v.fma(w0, d0);
+      v = IntVector.broadcast(I, x[p + 4]).reinterpretAsFloats();
+      e0 = v.fma(w0, e0);
+      v = IntVector.broadcast(I, x[p + 5]).reinterpretAsFloats();
+      f0 = v.fma(w0, f0);
+      v = IntVector.broadcast(I, x[p + 6]).reinterpretAsFloats();
+      g0 = v.fma(w0, g0);
+      v = IntVector.broadcast(I, x[p + 7]).reinterpretAsFloats();
+      h0 = v.fma(w0, h0);
+    }
+    a0.intoArray(y, yo);
+    b0.intoArray(y, yo + ldy);
+    c0.intoArray(y, yo + 2 * ldy);
+    d0.intoArray(y, yo + 3 * ldy);
+    e0.intoArray(y, yo + 4 * ldy);
+    f0.intoArray(y, yo + 5 * ldy);
+    g0.intoArray(y, yo + 6 * ldy);
+    h0.intoArray(y, yo + 7 * ldy);
+  }
+
+  /**
    * One row of a tile times four panels, for one or two tokens: a chain of multiply-adds takes four
    * cycles per step, so it needs eight chains, and one panel has but two.
    *

@@ -46,6 +46,11 @@ public abstract class Panels {
     return Reading.BLOCKS;
   }
 
+  /** Neighbouring panels that are best loaded by one task. */
+  int together() {
+    return 1;
+  }
+
   /** Longest block of k for a product with n tokens: see {@link PackedActivations#shape}. */
   public final int longestBlock(int tokens) {
     return reading() == Reading.BLOCK_BY_BLOCK

@@ -3,6 +3,8 @@ package io.mola.simd.tiles;
 import io.mola.simd.tiles.Panels.Reading;
 import io.mola.simd.work.Stage;
 import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * {@code y (+)= Σ_i x_i · w_i}, cut into tasks by output tiles only: each output is summed by one
@@ -37,6 +39,7 @@ public final class Product implements Stage {
   private final int yo;
   private final int ld;
   private final boolean add;
+  private final @Nullable Mask mask;
   private final Term[] terms;
   private final WorkerScratch[] scratch;
   private final int n;
@@ -48,11 +51,19 @@ public final class Product implements Stage {
   private final int tilesPerTask;
   private final int panelsPerTask;
 
-  private Product(WorkerScratch[] scratch, float[] y, int yo, int ld, boolean add, Term... terms) {
+  private Product(
+      WorkerScratch[] scratch,
+      float[] y,
+      int yo,
+      int ld,
+      boolean add,
+      @Nullable Mask mask,
+      Term... terms) {
     this.y = y;
     this.yo = yo;
     this.ld = ld;
     this.add = add;
+    this.mask = mask;
     this.terms = terms;
     this.scratch = scratch;
     this.n = terms[0].x().n();
@@ -73,7 +84,7 @@ public final class Product implements Stage {
         };
     this.tilesPerTask = PackedActivations.ceiling(tiles, blocks);
     this.tileBlocks = PackedActivations.ceiling(tiles, tilesPerTask);
-    if (reading == Reading.BLOCKS && n <= FEW_ROWS) {
+    if (reading == Reading.BLOCKS && n <= FEW_ROWS && mask == null) {
       this.panelsPerTask = MicroKernel.ROW_PANELS;
     } else {
       this.panelsPerTask = panelsPerTask(reading);
@@ -85,7 +96,8 @@ public final class Product implements Stage {
       return reading == Reading.PANEL_BY_PANEL ? 1 : panels;
     }
     int group = PANELS_PER_TASK;
-    while (group > 1 && tileBlocks * PackedActivations.ceiling(panels, group) < FEWEST_TASKS) {
+    int fewest = terms[0].w().together();
+    while (group > fewest && tileBlocks * PackedActivations.ceiling(panels, group) < FEWEST_TASKS) {
       group /= 2;
     }
     return group;
@@ -99,7 +111,18 @@ public final class Product implements Stage {
    * @param terms at least one, all of the same n and outputs
    */
   public static Stage of(Workbench bench, float[] y, int yo, int ld, boolean add, Term... terms) {
-    return new Product(bench.scratch(), y, yo, ld, add, terms);
+    return of(bench, y, yo, ld, add, null, terms);
+  }
+
+  /**
+   * The tasks of a product whose first term is masked: {@code y (+)= (x_0 · w_0) ⊙ D + Σ_{i>0} x_i
+   * · w_i}.
+   *
+   * @param mask D; null: nothing is masked
+   */
+  public static Stage of(
+      Workbench bench, float[] y, int yo, int ld, boolean add, @Nullable Mask mask, Term... terms) {
+    return new Product(bench.scratch(), y, yo, ld, add, mask, terms);
   }
 
   @Override
@@ -113,7 +136,7 @@ public final class Product implements Stage {
     int p1 = Math.min(panels, p0 + panelsPerTask);
     int t0 = task % tileBlocks * tilesPerTask;
     int t1 = Math.min(tiles, t0 + tilesPerTask);
-    if (n <= FEW_ROWS && panelsPerTask == MicroKernel.ROW_PANELS && !direct) {
+    if (n <= FEW_ROWS && panelsPerTask == MicroKernel.ROW_PANELS && !direct && mask == null) {
       fewRows(p0, p1, scratch[worker]);
     } else {
       for (int i = 0; i < terms.length; i++) {
@@ -126,19 +149,52 @@ public final class Product implements Stage {
     PackedActivations x = terms[i].x();
     Panels w = terms[i].w();
     int from = terms[i].from();
-    float[] sums = s.sums(direct ? TILE : (p1 - p0) * (t1 - t0) * TILE);
+    boolean masked = i == 0 && mask != null;
+    boolean inPlace = direct && !masked;
+    float[] sums = s.sums(inPlace ? TILE : (p1 - p0) * (t1 - t0) * TILE);
     for (int k0 = 0; k0 < x.k(); k0 += x.step()) {
       int kc = Math.min(x.step(), x.k() - k0);
       boolean first = i == 0 && k0 == 0;
       boolean last = i == terms.length - 1 && k0 + kc == x.k();
+      boolean load = !first || (add && !masked);
+      boolean fromY = inPlace || (first && !masked);
+      boolean toY = inPlace || (last && !masked);
       for (int p = p0; p < p1; p++) {
         int wo = w.load(p, from + k0, kc, s, 1, 0);
         int whole = p * COLUMNS + COLUMNS <= columns ? Math.min(t1, n / ROWS) : t0;
         int so = (p - p0) * (t1 - t0) * TILE;
-        wholeTiles(x, k0, kc, w.array(s), wo, p, t0, Math.max(t0, whole), first, last, sums, so);
-        for (int t = Math.max(t0, whole); t < t1; t++) {
-          int at = direct ? 0 : so + (t - t0) * TILE;
-          edgeTile(x, k0, kc, w.array(s), wo, p, t, first, last, sums, at);
+        int edge = Math.max(t0, whole);
+        wholeTiles(x, k0, kc, w.array(s), wo, p, t0, edge, load, fromY, toY, sums, so);
+        for (int t = edge; t < t1; t++) {
+          int at = inPlace ? 0 : so + (t - t0) * TILE;
+          edgeTile(x, k0, kc, w.array(s), wo, p, t, load, fromY, toY, sums, at);
+        }
+      }
+    }
+    if (masked) {
+      mask(p0, p1, t0, t1, sums);
+    }
+  }
+
+  /** Masks the sums of the first term and adds y; they go to y unless the next term takes them. */
+  private void mask(int p0, int p1, int t0, int t1, float[] sums) {
+    for (int p = p0; p < p1; p++) {
+      for (int t = t0; t < t1; t++) {
+        int so = ((p - p0) * (t1 - t0) + t - t0) * TILE;
+        Objects.requireNonNull(mask).apply(sums, so, t * ROWS, ROWS, p);
+        int rows = Math.min(ROWS, n - t * ROWS);
+        int width = Math.min(COLUMNS, columns - p * COLUMNS);
+        for (int r = 0; r < rows; r++) {
+          int at = yo + (t * ROWS + r) * ld + p * COLUMNS;
+          int from = so + r * COLUMNS;
+          if (add) {
+            for (int j = 0; j < width; j++) {
+              sums[from + j] += y[at + j];
+            }
+          }
+          if (direct || terms.length == 1) {
+            System.arraycopy(sums, from, y, at, width);
+          }
         }
       }
     }
@@ -154,13 +210,11 @@ public final class Product implements Stage {
       int p,
       int t0,
       int t1,
-      boolean first,
-      boolean last,
+      boolean load,
+      boolean fromY,
+      boolean toY,
       float[] sums,
       int so) {
-    boolean fromY = first || direct;
-    boolean toY = last || direct;
-    boolean load = !first || add;
     int stride = x.stride(k0);
     int xo = x.offset(k0, t0);
     int at = yo + t0 * ROWS * ld + p * COLUMNS;
@@ -197,26 +251,28 @@ public final class Product implements Stage {
       int wo,
       int p,
       int t,
-      boolean first,
-      boolean last,
+      boolean load,
+      boolean fromY,
+      boolean toY,
       float[] sums,
       int so) {
     int rows = Math.min(ROWS, n - t * ROWS);
     int width = Math.min(COLUMNS, columns - p * COLUMNS);
     int at = yo + t * ROWS * ld + p * COLUMNS;
-    boolean load = !first || add;
-    if (load && (first || direct)) {
+    if (load && fromY) {
       for (int r = 0; r < rows; r++) {
         System.arraycopy(y, at + r * ld, sums, so + r * COLUMNS, width);
       }
     }
     int xo = x.offset(k0, t);
-    if (rows <= HALF_ROWS) {
+    if (ROWS == 8 && width <= COLUMNS / 2) {
+      MicroKernel.narrow8(x.data(), xo, w, wo, kc, load, sums, so, COLUMNS, sums, so, COLUMNS);
+    } else if (rows <= HALF_ROWS) {
       MicroKernel.half(x.data(), xo, w, wo, kc, load, sums, so, COLUMNS, sums, so, COLUMNS);
     } else {
       MicroKernel.tile(x.data(), xo, w, wo, kc, load, sums, so, COLUMNS, sums, so, COLUMNS);
     }
-    if (last || direct) {
+    if (toY) {
       for (int r = 0; r < rows; r++) {
         System.arraycopy(sums, so + r * COLUMNS, y, at + r * ld, width);
       }

@@ -2,6 +2,8 @@ package io.mola.simd.tiles;
 
 import io.mola.core.quant.RowDecoder;
 import io.mola.core.quant.StoredMatrix;
+import io.mola.simd.lanes.Transposition;
+import java.util.Arrays;
 
 /**
  * A frozen matrix in the forward direction, decoded from its file at each use: the rows of a panel
@@ -29,10 +31,10 @@ final class StreamedRows extends Panels {
     }
     float[] to = scratch.panel(room * kc * COLUMNS);
     int at = slot * kc * COLUMNS;
-    for (int j = 0; j < COLUMNS; j++) {
-      int from = j * k() + k0;
+    Transposition.run(decoded, k0, k(), rows, kc, 1f, to, at, COLUMNS);
+    if (rows < COLUMNS) {
       for (int i = 0; i < kc; i++) {
-        to[at + i * COLUMNS + j] = j < rows ? decoded[from + i] : 0f;
+        Arrays.fill(to, at + i * COLUMNS + rows, at + (i + 1) * COLUMNS, 0f);
       }
     }
     return at;

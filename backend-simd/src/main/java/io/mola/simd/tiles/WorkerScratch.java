@@ -43,6 +43,11 @@ public final class WorkerScratch {
     return rows;
   }
 
+  /** The decoded rows as they are. */
+  float[] rows() {
+    return rows;
+  }
+
   /** Ints that live for one task. */
   public int[] words(int length) {
     if (words.length < length) {

@@ -30,4 +30,35 @@ class DropoutLanesTest {
       assertThat(y[cols + 1]).isZero();
     }
   }
+
+  @ParameterizedTest(name = "{0} columns")
+  @CsvSource({"1", "64", "67", "576"})
+  void whatWasKeptMasksLater(int cols) {
+    int rows = 3;
+    int panels = (cols + 2 * VectorWidth.LANES - 1) / (2 * VectorWidth.LANES);
+    int width = panels * 2 * VectorWidth.LANES;
+    int ld = 2 * panels;
+    Dropout dropout = new Dropout(0.4f, 11, 3, 5, 17);
+    float[] ones = new float[width];
+    Arrays.fill(ones, 1f);
+    float[] y = new float[cols];
+    int[] words = new int[DropoutLanes.wordsLength(cols)];
+    int[] kept = new int[rows * ld];
+    assertThat(DropoutLanes.keptLength(cols)).isLessThanOrEqualTo(ld);
+    for (int row = 0; row < rows; row++) {
+      DropoutLanes.keep(dropout, row, cols, words, kept, row * ld);
+    }
+    for (int panel = 0; panel < panels; panel++) {
+      float[] sums = new float[rows * 2 * VectorWidth.LANES];
+      Arrays.fill(sums, 3f);
+      DropoutLanes.mask(sums, 0, rows, kept, 2 * panel, ld, dropout.keptScale());
+      for (int row = 0; row < rows; row++) {
+        DropoutLanes.apply(dropout, row, cols, ones, 0, y, 0, words);
+        int first = panel * 2 * VectorWidth.LANES;
+        for (int j = first; j < Math.min(cols, first + 2 * VectorWidth.LANES); j++) {
+          assertThat(sums[row * 2 * VectorWidth.LANES + j - first]).isEqualTo(3f * y[j]);
+        }
+      }
+    }
+  }
 }

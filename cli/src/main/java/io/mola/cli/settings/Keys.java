@@ -378,6 +378,12 @@ public final class Keys {
           .help("threads; default: all processors. The result is the same for any number")
           .aliases();
 
+  /** Where the time goes. */
+  public static final Key<Boolean> PROFILE =
+      key("profile", ValueType.truth(), "false", Section.MACHINE)
+          .help("after training, print which operations a step's time went to")
+          .aliases();
+
   /** Limit for the plan and the heap. */
   public static final Key<Long> MAX_MEMORY =
       key("max_memory", ValueType.bytes(), null, Section.MACHINE)

@@ -47,6 +47,7 @@ public final class Trainer {
     List<StepReport> reports = new ArrayList<>();
     listener.started(first, batches.steps());
     for (int s = first; s < batches.steps() && !listener.stopRequested(); s++) {
+      listener.stepBegins();
       long start = System.nanoTime();
       List<Example> batch = batches.batch(s);
       Measured measured = step.gradients(microBatches.of(batch), s, true);

@@ -5,6 +5,9 @@ public interface TrainingListener {
   /** Everything is allocated; the steps from {@code firstStep} (from 0) to the last follow. */
   default void started(int firstStep, int totalSteps) {}
 
+  /** A step begins: its duration counts from here. */
+  default void stepBegins() {}
+
   /** A step is done. */
   default void step(StepReport report) {}
 

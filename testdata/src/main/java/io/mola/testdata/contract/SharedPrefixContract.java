@@ -15,6 +15,7 @@ import io.mola.core.model.TokenBatch;
 import io.mola.core.model.TrainingPass;
 import io.mola.core.model.Transformer;
 import io.mola.core.tensor.MemoryPlan;
+import io.mola.core.tensor.Tensor;
 import io.mola.core.train.BatchBuilder;
 import io.mola.core.train.Evaluation;
 import io.mola.core.train.OptimizerConfig;
@@ -29,6 +30,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -139,7 +141,7 @@ public abstract class SharedPrefixContract extends BackendContract {
     Backend backend = backend();
     try (Transformer model = Transformer.load(backend, weights);
         Region region = backend.memory().allocate(plan.build())) {
-      MolaHook hook = hook(region, c.balance);
+      MolaHook hook = hook(region, c.balance, region.tensor(TrainingStep.GRADIENTS));
       TrainingPass pass = new TrainingPass(model, hook, region, limits);
       TrainingStep step = new TrainingStep(backend, pass, hook, region, OPTIMIZER);
       Measured measured = step.gradients(batches, 0, false);
@@ -149,14 +151,14 @@ public abstract class SharedPrefixContract extends BackendContract {
     }
   }
 
-  private MolaHook hook(Region region, BalanceLoss balance) {
+  private MolaHook hook(Region region, BalanceLoss balance, @Nullable Tensor gradients) {
     backend().memory().upload(parameters(), region.tensor(TrainingStep.PARAMETERS));
     return new MolaHook(
         backend(),
         adapter,
         region,
         region.tensor(TrainingStep.PARAMETERS),
-        region.tensor(TrainingStep.GRADIENTS),
+        gradients,
         new MolaHook.Settings(balance, 0.5, 5));
   }
 
@@ -258,7 +260,8 @@ public abstract class SharedPrefixContract extends BackendContract {
     Evaluation.plan(plan);
     try (Transformer model = Transformer.load(backend(), weights);
         Region region = backend().memory().allocate(plan.build())) {
-      TrainingPass pass = new TrainingPass(model, hook(region, BalanceLoss.NONE), region, limits);
+      TrainingPass pass =
+          new TrainingPass(model, hook(region, BalanceLoss.NONE, null), region, limits);
       return new Evaluation(backend(), pass, region, limits, prefixes).of(examples);
     }
   }

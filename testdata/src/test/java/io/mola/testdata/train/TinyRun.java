@@ -4,6 +4,7 @@ import io.mola.core.adapter.AdapterProvenance;
 import io.mola.core.adapter.AdapterShape;
 import io.mola.core.adapter.BalanceLoss;
 import io.mola.core.adapter.LoadedAdapter;
+import io.mola.core.backend.BackendProvider;
 import io.mola.core.backend.Backends;
 import io.mola.core.data.Example;
 import io.mola.core.model.Projection;
@@ -48,6 +49,7 @@ final class TinyRun {
   long dataSeed = 5;
   double balance = 0.01;
   Optional<LoadedAdapter> start = Optional.empty();
+  BackendProvider backend = Backends.choose("reference");
 
   FineTuneRequest request() {
     List<Projection> all = List.of(Projection.values());
@@ -60,7 +62,7 @@ final class TinyRun {
             dropout);
     return new FineTuneRequest(
         model,
-        Backends.choose("reference"),
+        backend,
         1,
         Long.MAX_VALUE,
         start.map(adapter -> adapter.layout().shape()).orElse(shape),
@@ -82,6 +84,12 @@ final class TinyRun {
   /** Runs to the end. */
   FineTuneResult run() {
     return run(Continuity.NONE, STEPS);
+  }
+
+  /** Runs to the end and tells a listener. */
+  FineTuneResult run(TrainingListener listener) {
+    FineTuning tuning = new FineTuning(request());
+    return tuning.run(tuning.plan(), Continuity.NONE, listener);
   }
 
   /** Runs until so many steps are done, with checkpoints. */

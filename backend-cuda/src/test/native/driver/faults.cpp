@@ -1,0 +1,63 @@
+#include "faults.h"
+
+#include <signal.h>
+#include <ucontext.h>
+
+#include <cstdint>
+
+namespace emulation {
+namespace {
+
+thread_local bool in_kernel __attribute__((tls_model("initial-exec"))) = false;
+thread_local void* bad_address __attribute__((tls_model("initial-exec"))) = nullptr;
+struct sigaction before_segv, before_bus;
+
+void landing() { fail_at_address(bad_address); }
+
+// The Java machine uses these signals too; what is not a kernel's goes on to it.
+void pass_on(int signal, siginfo_t* info, void* context) {
+  const struct sigaction& before = signal == SIGSEGV ? before_segv : before_bus;
+  if (before.sa_flags & SA_SIGINFO) {
+    before.sa_sigaction(signal, info, context);
+  } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
+    before.sa_handler(signal);
+  } else {
+    ::signal(signal, SIG_DFL);  // the instruction faults again and ends the process
+  }
+}
+
+void handle(int signal, siginfo_t* info, void* context) {
+  if (!in_kernel) {
+    pass_on(signal, info, context);
+    return;
+  }
+  bad_address = info->si_addr;
+  auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  uintptr_t stack = static_cast<uintptr_t>(registers[REG_RSP]) - 128;  // below the red zone
+  registers[REG_RSP] = static_cast<greg_t>((stack & ~uintptr_t{15}) - 8);
+  registers[REG_RIP] = reinterpret_cast<greg_t>(landing);
+}
+
+void install(int signal, struct sigaction& before) {
+  struct sigaction current;
+  sigaction(signal, nullptr, &current);
+  if ((current.sa_flags & SA_SIGINFO) && current.sa_sigaction == handle) return;
+  before = current;
+  struct sigaction ours {};
+  ours.sa_sigaction = handle;
+  ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+  ours.sa_mask = current.sa_mask;
+  sigaction(signal, &ours, nullptr);
+}
+
+}  // namespace
+
+FaultScope::FaultScope() {
+  install(SIGSEGV, before_segv);
+  install(SIGBUS, before_bus);
+  in_kernel = true;
+}
+
+FaultScope::~FaultScope() { in_kernel = false; }
+
+}  // namespace emulation

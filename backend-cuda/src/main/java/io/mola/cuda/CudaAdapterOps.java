@@ -13,8 +13,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Mixtures of low-rank experts in the dense stacked form: two products of the input give all
- * logits and all z of a group, and what lies between the products is one kernel each.
+ * Mixtures of low-rank experts in the dense stacked form: two products of the input give all logits
+ * and all z of a group, and what lies between the products is one kernel each.
  */
 final class CudaAdapterOps implements AdapterOps {
   private final Workbench bench;
@@ -101,8 +101,7 @@ final class CudaAdapterOps implements AdapterOps {
     int n = x.rows();
     int in = x.cols();
     int rank = experts.stackedRank();
-    Routing.Gradients g =
-        routing.unmix(gradientOfMixed(dys, experts, n), state, experts, dLogits);
+    Routing.Gradients g = routing.unmix(gradientOfMixed(dys, experts, n), state, experts, dLogits);
     gradientsOfB(dys, experts, gradients, g.u(), n);
     bench
         .products()
@@ -135,8 +134,7 @@ final class CudaAdapterOps implements AdapterOps {
   private CudaTensor gradientOfMixed(List<Tensor> dys, Experts experts, int n) {
     int rank = experts.stackedRank();
     CudaTensor du =
-        new CudaTensor(
-            bench.workspace().take((long) n * rank * Float.BYTES), Element.F32, n, rank);
+        new CudaTensor(bench.workspace().take((long) n * rank * Float.BYTES), Element.F32, n, rank);
     for (int i = 0; i < dys.size(); i++) {
       Member member = experts.members().get(i);
       if (member.b() != null) {
@@ -190,14 +188,19 @@ final class CudaAdapterOps implements AdapterOps {
     int rank = experts.stackedRank();
     for (int i = 0; i < dys.size(); i++) {
       CudaTensor dy = CudaTensor.of(dys.get(i), bench.activation());
-      frozen.backward(
-          dy.operand(), CudaFrozenMatrix.of(weights.get(i)), dx.operand(), n, true);
+      frozen.backward(dy.operand(), CudaFrozenMatrix.of(weights.get(i)), dx.operand(), n, true);
     }
     if (experts.router() != null) {
       bench
           .products()
           .multiply(
-              g.dLogits(), parameter(experts.router()), dx.operand(), n, in, experts.routed(), true);
+              g.dLogits(),
+              parameter(experts.router()),
+              dx.operand(),
+              n,
+              in,
+              experts.routed(),
+              true);
     }
     Operand a = parameter(experts.a());
     if (dropout.probability() == 0) {

@@ -80,8 +80,7 @@ final class CudaAttentionOps implements AttentionOps {
 
   private record Sequence(Tensor q, Tensor k, Tensor v) {}
 
-  private void tiled(
-      Sequence at, long spans, int past, AttentionShape shape, long out, long lse) {
+  private void tiled(Sequence at, long spans, int past, AttentionShape shape, long out, long lse) {
     int warps = warps(shape, 4);
     int rows = warps * ROWS_PER_WARP;
     int n = at.q.rows();
@@ -202,7 +201,11 @@ final class CudaAttentionOps implements AttentionOps {
     int c = shape.headDim();
     if (c > LARGEST_HEAD) {
       throw new UsageException(
-          "head dim " + c + " is more than the CUDA kernels' " + LARGEST_HEAD + ": use --backend simd");
+          "head dim "
+              + c
+              + " is more than the CUDA kernels' "
+              + LARGEST_HEAD
+              + ": use --backend simd");
     }
     int columns = (c + WARP - 1) / WARP;
     return columns == 1 ? 1 : Integer.highestOneBit(columns - 1) << 1;

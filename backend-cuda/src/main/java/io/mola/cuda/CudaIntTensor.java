@@ -2,7 +2,9 @@ package io.mola.cuda;
 
 import io.mola.core.tensor.IntTensor;
 
-/** int32 device memory: element (row, col) lies {@code row * cols + col} ints behind the address. */
+/**
+ * int32 device memory: element (row, col) lies {@code row * cols + col} ints behind the address.
+ */
 record CudaIntTensor(long address, int rows, int cols) implements IntTensor {
   /** The view behind a tensor of this backend. */
   static CudaIntTensor of(IntTensor tensor) {

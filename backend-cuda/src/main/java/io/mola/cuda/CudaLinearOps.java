@@ -22,8 +22,7 @@ final class CudaLinearOps implements LinearOps {
     for (int i = 0; i < weights.size(); i++) {
       CudaFrozenMatrix matrix = CudaFrozenMatrix.of(weights.get(i));
       bench.begin(() -> "linear.forward of x " + x + " with " + matrix);
-      frozen.forward(
-          input.operand(), matrix, CudaTensor.of(ys.get(i)).operand(), x.rows(), false);
+      frozen.forward(input.operand(), matrix, CudaTensor.of(ys.get(i)).operand(), x.rows(), false);
     }
   }
 

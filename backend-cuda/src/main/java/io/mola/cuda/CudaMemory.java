@@ -125,7 +125,13 @@ final class CudaMemory implements Memory, AutoCloseable {
               for (int r = 0; r < pinned.byteSize() / rowBytes; r++) {
                 long from = matrix.rowOffset(first + r);
                 MemorySegment.copy(
-                    matrix.bytes(), JAVA_BYTE, from, pinned, JAVA_BYTE, (long) r * rowBytes, rowBytes);
+                    matrix.bytes(),
+                    JAVA_BYTE,
+                    from,
+                    pinned,
+                    JAVA_BYTE,
+                    (long) r * rowBytes,
+                    rowBytes);
               }
             });
   }
@@ -145,8 +151,13 @@ final class CudaMemory implements Memory, AutoCloseable {
   void requireFinite(CudaFrozenMatrix matrix) {
     if (!unverified.isEmpty()) {
       int[] flag = new int[1];
-      bench.ring().download(found, Integer.BYTES, Integer.BYTES, (pinned, offset) ->
-          flag[0] = pinned.get(JAVA_INT, 0));
+      bench
+          .ring()
+          .download(
+              found,
+              Integer.BYTES,
+              Integer.BYTES,
+              (pinned, offset) -> flag[0] = pinned.get(JAVA_INT, 0));
       if (flag[0] != 0) {
         unverified.forEach(this::examine);
         device.zero(found, Integer.BYTES);

@@ -51,12 +51,7 @@ final class CudaOptimizerOps implements OptimizerOps {
     CudaTensor g = CudaTensor.of(gradient, Element.F32);
     long chunks = (g.size() + NORM_CHUNK - 1) / NORM_CHUNK;
     long partial = bench.workspace().take(chunks * Double.BYTES);
-    bench
-        .kernel(GROUP, "squares")
-        .i64(g.address())
-        .i64(g.size())
-        .i64(partial)
-        .run(chunks, THREADS);
+    bench.kernel(GROUP, "squares").i64(g.address()).i64(g.size()).i64(partial).run(chunks, THREADS);
     bench
         .kernel(GROUP, "add_partial_sums")
         .i64(partial)

@@ -40,8 +40,7 @@ final class CudaRegion implements Region {
         ints.put(slot.name(), new CudaIntTensor(at, slot.rows(), slot.cols()));
       } else {
         floats.put(
-            slot.name(),
-            new CudaTensor(at, element(slot, activation), slot.rows(), slot.cols()));
+            slot.name(), new CudaTensor(at, element(slot, activation), slot.rows(), slot.cols()));
       }
       at += Workspace.padded(bytes(slot, activation));
     }

@@ -40,8 +40,7 @@ final class FrozenProducts {
         (tile, first, rows) ->
             bench
                 .products()
-                .multiply(
-                    x, tile.transpose(), y.fromColumn(first), n, rows, matrix.in(), add));
+                .multiply(x, tile.transpose(), y.fromColumn(first), n, rows, matrix.in(), add));
   }
 
   /** {@code dx[n,in] += dy[n,out] · W}, or without {@code add} {@code =}. */
@@ -52,8 +51,7 @@ final class FrozenProducts {
         (tile, first, rows) ->
             bench
                 .products()
-                .multiply(
-                    dy.fromColumn(first), tile, dx, n, matrix.in(), rows, add || first > 0));
+                .multiply(dy.fromColumn(first), tile, dx, n, matrix.in(), rows, add || first > 0));
   }
 
   /** All rows of the matrix, tile by tile of at most {@code height} rows. */
@@ -83,7 +81,8 @@ final class FrozenProducts {
    */
   private int tileHeight(CudaFrozenMatrix matrix) {
     QuantType type = matrix.stored().type();
-    boolean alwaysDecoded = type.blockLength() == 1 && type.blockBytes() >= bench.activation().bytes();
+    boolean alwaysDecoded =
+        type.blockLength() == 1 && type.blockBytes() >= bench.activation().bytes();
     return alwaysDecoded ? matrix.out() : tileRows(matrix.out(), matrix.in());
   }
 
@@ -110,8 +109,7 @@ final class FrozenProducts {
   }
 
   /** Enqueues a look for values that are not finite: then the int at {@code found} becomes 1. */
-  static void findNotFinite(
-      Workbench bench, QuantType type, long from, long elements, long found) {
+  static void findNotFinite(Workbench bench, QuantType type, long from, long elements, long found) {
     bench
         .kernel("weights", "find_not_finite")
         .i32(type.ggufId())

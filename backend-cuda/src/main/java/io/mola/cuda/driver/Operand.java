@@ -21,7 +21,6 @@ public record Operand(long address, Element element, int stride, boolean transpo
 
   /** From that column on. */
   public Operand fromColumn(int column) {
-    return new Operand(
-        address + (long) column * element.bytes(), element, stride, transposed);
+    return new Operand(address + (long) column * element.bytes(), element, stride, transposed);
   }
 }

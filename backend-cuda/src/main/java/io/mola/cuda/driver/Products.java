@@ -35,8 +35,7 @@ public final class Products implements AutoCloseable {
   /** Opens cuBLAS on the device's stream. */
   public Products(Device device, Precision precision) {
     this.device = device;
-    this.compute =
-        precision == Precision.TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    this.compute = precision == Precision.TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     device.enter();
     check(cublasCreate_v2(handle), "cublasCreate");
     check(cublasSetStream_v2(handle, device.stream()), "cublasSetStream");

@@ -85,7 +85,7 @@ final class Workbench implements AutoCloseable {
 
   /** Threads of a block that works through a row of that many items: whole warps, at most 512. */
   static int threadsFor(long items) {
-    return (int) Math.clamp((items + WARP - 1) / WARP * WARP, WARP, 512);
+    return Math.clamp((items + WARP - 1) / WARP * WARP, WARP, 512);
   }
 
   /** Whether all rows may be read 16 bytes at a time. */

@@ -1,0 +1,12 @@
+package io.mola.cuda;
+
+import io.mola.core.backend.Backend;
+import io.mola.core.backend.BackendSettings;
+import io.mola.testdata.contract.NormOpsContract;
+
+class CudaNormOpsTest extends NormOpsContract {
+  @Override
+  protected Backend open(BackendSettings settings) {
+    return EmulatedBackend.open(settings);
+  }
+}

@@ -9,11 +9,10 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The emulator's own tests, in {@code src/test/native/test}, each in a process of its own. */
-@ExtendWith(EmulatedCuda.class)
+@OnEmulatedCuda
 class EmulatorTest {
   @TempDir Path folder;
 

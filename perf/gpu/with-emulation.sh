@@ -15,8 +15,11 @@ libraries=$("$root/backend-cuda/src/test/native/build.sh" "$root/backend-cuda/ta
 [ -n "$libraries" ] || exit 2 # it has said why
 
 export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+# compiled kernels go with the libraries, not into the user's cache
+export MOLA_CUDA_CACHE="${MOLA_CUDA_CACHE:-$libraries/kernels}"
 # JavaCPP prefers an installed CUDA to the library path, but not to this property.
 if ls /usr/local/cuda*/lib64/libcublas.so.13 /usr/lib64/libcublas.so.13 >/dev/null 2>&1; then
-  export JDK_JAVA_OPTIONS="${JDK_JAVA_OPTIONS:-} -Dorg.bytedeco.javacpp.platform.linkpath=$libraries"
+  export JDK_JAVA_OPTIONS="${JDK_JAVA_OPTIONS:-} -Dorg.bytedeco.javacpp.platform.linkpath=$libraries \
+    -Dorg.bytedeco.javacpp.cachedir=$libraries/javacpp"
 fi
 exec "$@"

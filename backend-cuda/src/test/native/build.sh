@@ -47,5 +47,7 @@ rm "$work/empty.cpp"
 wait $driver
 versioned libnvrtc.so.13 "$here"/nvrtc/*.cpp "$work/libcuda.so.1" -Wl,-rpath,'$ORIGIN'
 versioned libcublas.so.13 "$here"/blas/*.cpp "$work/libcuda.so.1" -Wl,-rpath,'$ORIGIN'
+g++ -std=gnu++17 -O1 -Wall -Wextra -Werror "$here"/test/*.cpp -o "$work/emulation-test" \
+  "$work/libcuda.so.1" "$work/libnvrtc.so.13" "$work/libcublas.so.13" -Wl,-rpath,'$ORIGIN' -lpthread
 mv -T "$work" "$out" 2>/dev/null || [ -e "$out/libcublas.so.13" ]
 echo "$out"

@@ -161,27 +161,24 @@ void finish_block(const Product& p, const float* sums, long i0, long rows, long 
   }
 }
 
-template <class T>
-T rounded_up(T n, T unit) {
-  return (n + unit - 1) / unit * unit;
-}
+long rounded_up(long n, long unit) { return (n + unit - 1) / unit * unit; }
 
 }  // namespace
 
 void multiply(const Product& p) {
-  std::vector<float> a(row_block * inner_block);
-  std::vector<float> b(rounded_up<long>(std::min(p.columns, column_block), column_tile) * std::max(p.inner, 1L));
-  std::vector<float> sums(row_block * column_block);
+  // kept between calls, which the driver's lock makes one at a time
+  static std::vector<float> a(row_block * inner_block), sums(row_block * column_block), b;
+  b.resize(std::max<size_t>(b.size(), rounded_up(std::min(p.columns, column_block), column_tile) * p.inner));
   for (long j0 = 0; j0 < p.columns; j0 += column_block) {
     long columns = std::min(column_block, p.columns - j0);
-    long packed_columns = rounded_up<long>(columns, column_tile);
+    long packed_columns = rounded_up(columns, column_tile);
     for (long k0 = 0; k0 < p.inner; k0 += inner_block) {
       long depth = std::min(inner_block, p.inner - k0);
       pack(p.b, false, j0, columns, k0, depth, column_tile, p.tf32, b.data() + packed_columns * k0);
     }
     for (long i0 = 0; i0 < p.rows; i0 += row_block) {
       long rows = std::min(row_block, p.rows - i0);
-      std::fill(sums.begin(), sums.end(), 0.0f);
+      std::fill_n(sums.begin(), packed_columns * row_block, 0.0f);
       for (long k0 = 0; k0 < p.inner; k0 += inner_block) {
         long depth = std::min(inner_block, p.inner - k0);
         pack(p.a, true, i0, rows, k0, depth, row_tile, p.tf32, a.data());

@@ -110,6 +110,7 @@ EXPORTED int emu_enter(const char* function, Needs needs) {
 // For tests in the same process, by foreign calls.
 EXPORTED long emu_calls(const char* function) { return lookup(calls(), function); }
 EXPORTED long emu_live(const char* kind) { return lookup(live(), kind); }
+EXPORTED void emu_forget_live_objects() { live().clear(); }
 EXPORTED void emu_set_order(int order) { settings().order = order_of(order); }
 EXPORTED void emu_set_late(int late) { settings().late = late != 0; }
 EXPORTED void emu_set_guard(int guard) { settings().guard = guard != 0; }

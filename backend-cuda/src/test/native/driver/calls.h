@@ -55,6 +55,9 @@ EXPORTED void emu_count(const char* kind, long change);
 EXPORTED int emu_enqueue(void* stream, const char* name, int (*operation)(void*), void* argument,
                          void (*destroy)(void*));
 
+EXPORTED void emu_forget_live_objects();
+EXPORTED int emu_clear_faults();
+
 // The status of the device error that stays until its context is gone, or 0.
 EXPORTED int emu_device_error();
 

@@ -63,8 +63,7 @@ bool driver_initialised() { return initialised; }
 bool has_current_context() { return current != nullptr && retained > 0; }
 int device_error() { return error; }
 
-void set_device_error(int status, const char* message) {
-  fprintf(stderr, "emulation: %s\n", message);
+void set_device_error(int status) {
   if (error == 0) error = status;
 }
 
@@ -157,6 +156,19 @@ EXPORTED int cuDevicePrimaryCtxReset_v2(int device) {
   destroy_allocations();
   error = 0;
   return SUCCESS;
+}
+
+// For tests: as if the process had just begun.
+EXPORTED void emu_reset() {
+  emu_lock();
+  destroy_streams();
+  destroy_modules();
+  destroy_allocations();
+  retained = 0;
+  error = 0;
+  emu_clear_faults();
+  emu_forget_live_objects();
+  emu_unlock();
 }
 
 EXPORTED int cuDevicePrimaryCtxGetState(int device, unsigned* flags, int* active) {

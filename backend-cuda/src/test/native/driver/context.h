@@ -8,7 +8,7 @@ bool has_current_context();
 
 // An error of the device stays until the primary context is destroyed: every call returns it.
 int device_error();
-void set_device_error(int status, const char* message);
+void set_device_error(int status);
 
 // Objects of the context, destroyed with it.
 void destroy_allocations();

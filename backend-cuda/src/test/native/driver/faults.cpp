@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <ucontext.h>
 
-#include <cstdint>
+#include <cstddef>
 
 namespace emulation {
 namespace {
@@ -11,6 +11,9 @@ namespace {
 thread_local bool in_kernel __attribute__((tls_model("initial-exec"))) = false;
 thread_local void* bad_address __attribute__((tls_model("initial-exec"))) = nullptr;
 struct sigaction before_segv, before_bus;
+constexpr size_t stack_bytes = 64 * 1024;
+// The handler's stack, since a fiber may have used up its own; and the one to leave the kernel from.
+alignas(16) char handler_stack[stack_bytes], landing_stack[stack_bytes];
 
 void landing() { fail_at_address(bad_address); }
 
@@ -33,8 +36,7 @@ void handle(int signal, siginfo_t* info, void* context) {
   }
   bad_address = info->si_addr;
   auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
-  uintptr_t stack = static_cast<uintptr_t>(registers[REG_RSP]) - 128;  // below the red zone
-  registers[REG_RSP] = static_cast<greg_t>((stack & ~uintptr_t{15}) - 8);
+  registers[REG_RSP] = reinterpret_cast<greg_t>(landing_stack + stack_bytes - 8);  // as after a call
   registers[REG_RIP] = reinterpret_cast<greg_t>(landing);
 }
 
@@ -53,11 +55,18 @@ void install(int signal, struct sigaction& before) {
 }  // namespace
 
 FaultScope::FaultScope() {
+  stack_t ours {};
+  ours.ss_sp = handler_stack;
+  ours.ss_size = stack_bytes;
+  sigaltstack(&ours, &before_);
   install(SIGSEGV, before_segv);
   install(SIGBUS, before_bus);
   in_kernel = true;
 }
 
-FaultScope::~FaultScope() { in_kernel = false; }
+FaultScope::~FaultScope() {
+  in_kernel = false;
+  sigaltstack(&before_, nullptr);
+}
 
 }  // namespace emulation

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <random>
 
 #include "faults.h"
@@ -40,8 +41,8 @@ namespace {
 
 constexpr unsigned most_threads = 1024;
 constexpr unsigned words = most_threads / 64;
-constexpr size_t stack_bytes = 32 * 1024;
-constexpr uint64_t stack_mark = 0x6d6f6c61666962ull;  // at a stack's far end: overwritten by overflow
+constexpr size_t stack_bytes = 64 * 1024;  // the lowest page faults
+constexpr size_t page = 4096;
 
 struct Fiber : Thread {
   void* stack_pointer;
@@ -118,6 +119,7 @@ void make_stacks() {
     abort();
   }
   s.slab = static_cast<char*>(slab);
+  for (unsigned i = 0; i < most_threads; i++) mprotect(s.slab + i * stack_bytes, page, PROT_NONE);
   reset_stacks();
 }
 
@@ -144,7 +146,6 @@ void thread_entry();
 void give_stack(Fiber& f) {
   f.stack = s.stacks.back();
   s.stacks.pop_back();
-  memcpy(f.stack, &stack_mark, sizeof stack_mark);
   size_t index = (f.stack - s.slab) / stack_bytes;
   // tops are staggered, or all fibers' frames would share a few cache sets
   char* top = f.stack + stack_bytes - 64 - (index * 5 * 64) % 4096;
@@ -292,12 +293,6 @@ void fail_from_kernel(const char* message) { fail(false, message); }
 
 const Services kernel_services = {barrier, barrier_reduce, exchange, ballot, fail_from_kernel};
 
-void check_stack(const Fiber& f) {
-  if (memcmp(f.stack, &stack_mark, sizeof stack_mark) != 0) {
-    fail(false, "the stack of 32 KiB overflowed");
-  }
-}
-
 // Exited threads are not waited for, as on the hardware since Volta.
 void end_thread(Fiber& f) {
   s.ready.remove(f.position);
@@ -317,7 +312,6 @@ void thread_entry() {
   for (;;) {
     s.launch->kernel->call(s.launch->arguments);
     Fiber& self = *s.running;
-    check_stack(self);
     end_thread(self);
     Fiber* next = pick(self.position);
     if (next && !next->stack) {
@@ -338,27 +332,37 @@ void thread_entry() {
   }
 }
 
-void set_order(Order order, std::mt19937& random) {
+void set_order(Order order, std::mt19937* random) {
   unsigned n = s.threads;
   for (unsigned i = 0; i < n; i++) s.order[i] = order.kind == Order::reverse ? n - 1 - i : i;
-  if (order.kind == Order::shuffled) std::shuffle(s.order, s.order + n, random);
+  if (random) std::shuffle(s.order, s.order + n, *random);
   for (unsigned p = 0; p < n; p++) s.fibers[s.order[p]].position = p;
 }
 
-void prepare_threads() {
+// What does not change from block to block.
+void name_threads() {
+  uint3 index{0, 0, 0};
   const uint3 size = s.launch->block;
+  for (unsigned i = 0; i < s.threads; i++) {
+    Fiber& f = s.fibers[i];
+    f.index = index;
+    f.linear = i;
+    f.stack = nullptr;
+    if (++index.x == size.x) {
+      index.x = 0;
+      if (++index.y == size.y) index.y = 0, index.z++;
+    }
+  }
+}
+
+void prepare_threads() {
   unsigned n = s.threads;
   s.alive = n;
   s.waiting = 0;
   s.ready.clear();
   s.at_barrier.clear();
-  for (unsigned i = 0; i < n; i++) {
-    Fiber& f = s.fibers[i];
-    f.index = {i % size.x, i / size.x % size.y, i / (size.x * size.y)};
-    f.linear = i;
-    f.stack = nullptr;
-    s.ready.add(i);
-  }
+  for (unsigned w = 0; w < n / 64; w++) s.ready.bits[w] = ~0ull;
+  if (n % 64) s.ready.bits[n / 64] = (1ull << (n % 64)) - 1;
   for (unsigned w = 0; w * 32 < n; w++) {
     unsigned lanes = n - w * 32;
     s.warps[w].live = lanes >= 32 ? ~0u : (1u << lanes) - 1;
@@ -381,27 +385,27 @@ void run_block(bool poison) {
   emulation_switch(&s.main_stack_pointer, first.stack_pointer);
 }
 
-std::vector<unsigned> block_order(unsigned blocks, Order order, std::mt19937& random) {
+std::vector<unsigned> shuffled_blocks(unsigned blocks, std::mt19937& random) {
   std::vector<unsigned> result(blocks);
-  for (unsigned i = 0; i < blocks; i++) {
-    result[i] = order.kind == Order::reverse ? blocks - 1 - i : i;
-  }
-  if (order.kind == Order::shuffled) std::shuffle(result.begin(), result.end(), random);
+  for (unsigned i = 0; i < blocks; i++) result[i] = i;
+  std::shuffle(result.begin(), result.end(), random);
   return result;
 }
 
 }  // namespace
 
-// The fault handler lands here, on the stack of the fiber that touched the address.
+// The fault handler lands here, on a stack of its own.
 [[noreturn]] void fail_at_address(const void* address) {
+  auto* byte = static_cast<const char*>(address);
+  if (byte >= s.slab && byte < s.slab + most_threads * stack_bytes) {
+    fail(false, "the stack of 60 KiB overflowed");
+  }
   char text[32];
   snprintf(text, sizeof text, "%p", address);
   fail(true, std::string("illegal address ") + text + " (" + describe_address(address) + ")");
 }
 
 bool run_kernel(const Launch& launch, Order order, bool poison, LaunchFault& fault) {
-  static unsigned launches = 0;
-  std::mt19937 random(order.seed + 977 * launches++);
   if (!s.slab) make_stacks();
   Block& block = *launch.module->block;
   s.launch = &launch;
@@ -409,18 +413,31 @@ bool run_kernel(const Launch& launch, Order order, bool poison, LaunchFault& fau
   s.fault = &fault;
   s.failed = false;
   s.threads = launch.block.x * launch.block.y * launch.block.z;
-  s.dynamic_shared.resize(launch.dynamic_shared_bytes + 128);
+  if (s.dynamic_shared.size() < launch.dynamic_shared_bytes + 128) {
+    s.dynamic_shared.resize(launch.dynamic_shared_bytes + 128);
+  }
   uintptr_t dynamic = reinterpret_cast<uintptr_t>(s.dynamic_shared.data());
   block.dynamic_shared = reinterpret_cast<unsigned char*>((dynamic + 127) & ~uintptr_t{127});
   block.size = launch.block;
   block.grid = launch.grid;
   block.services = &kernel_services;
-  set_order(order, random);
+
+  unsigned blocks = launch.grid.x * launch.grid.y * launch.grid.z;
+  static unsigned shuffles = 0;  // another shuffle for each launch
+  std::unique_ptr<std::mt19937> random;
+  std::vector<unsigned> shuffled;
+  if (order.kind == Order::shuffled) {
+    random = std::make_unique<std::mt19937>(order.seed + 977 * shuffles++);
+    shuffled = shuffled_blocks(blocks, *random);
+  }
+  name_threads();
+  set_order(order, random.get());
   FaultScope faults;
-  for (unsigned b : block_order(launch.grid.x * launch.grid.y * launch.grid.z, order, random)) {
+  for (unsigned i = 0; i < blocks; i++) {
+    unsigned b = random ? shuffled[i] : order.kind == Order::reverse ? blocks - 1 - i : i;
     block.index = {b % launch.grid.x, b / launch.grid.x % launch.grid.y,
                    b / (launch.grid.x * launch.grid.y)};
-    if (order.kind == Order::shuffled) set_order(order, random);
+    if (random) set_order(order, random.get());
     run_block(poison);
     if (s.failed) {
       reset_stacks();

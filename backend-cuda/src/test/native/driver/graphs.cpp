@@ -2,7 +2,6 @@
 #include <set>
 
 #include "calls.h"
-#include "context.h"
 #include "streams.h"
 
 namespace emulation {
@@ -19,10 +18,7 @@ std::set<Executable*>& executables() {
 
 int run_all(const std::vector<Work>& nodes) {
   for (const Work& node : nodes) {
-    if (int status = node->run(node->argument)) {
-      set_device_error(status, ("in a graph: " + node->name).c_str());
-      return SUCCESS;  // reported where the node failed
-    }
+    if (int status = node->run(node->argument)) return status;
   }
   return SUCCESS;
 }

@@ -72,7 +72,8 @@ void check_margins(const Mapping& m) {
   const char* first = m.map + page;
   if (m.begin == first) return;
   if (!intact(first, m.begin) || !intact(m.begin + m.bytes, m.map + m.mapped - page)) {
-    set_device_error(ILLEGAL_ADDRESS, "bytes beside an allocation were overwritten");
+    fprintf(stderr, "emulation: bytes beside an allocation of %zu bytes were overwritten\n", m.bytes);
+    set_device_error(ILLEGAL_ADDRESS);
   }
 }
 

@@ -55,7 +55,7 @@ void run_first(Stream& stream) {
   Work work = stream.queue.front();
   stream.queue.pop_front();
   if (device_error()) return;  // a failed device does nothing more
-  if (int status = work->run(work->argument)) set_device_error(status, work->name.c_str());
+  if (int status = work->run(work->argument)) set_device_error(status);
 }
 
 void wait_for(const std::shared_ptr<EventState>& event, long record) {

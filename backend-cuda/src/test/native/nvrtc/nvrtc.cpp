@@ -192,7 +192,7 @@ Result compile(Program& p, const std::vector<std::string>& options) {
     command.insert(command.end(),
                    {"-I" + library_folder().string(), "-O2", "-march=native", "-fPIC", "-shared",
                     "-fvisibility=hidden", "-fno-gnu-unique", "-fno-stack-protector", "-fno-exceptions",
-                    "-fno-strict-aliasing",
+                    "-fno-strict-aliasing", "-fstack-clash-protection",
                     // .bss must hold the shared variables and nothing else
                     "-nostartfiles", fused ? "-ffp-contract=fast" : "-ffp-contract=off",
                     unit.string(), "-o", library.string()});

@@ -36,6 +36,7 @@ struct Function {
 
 struct Module {
   void* library;
+  int file;
   const KernelTable* table;
   std::vector<std::unique_ptr<Function>> functions;
 };
@@ -59,9 +60,10 @@ bool is_whole(const ImageHeader& h, const void* library) {
          h.checksum == checksum(library, h.bytes);
 }
 
-// The library through a file in memory: nothing on disk can vanish while the image lives on.
-void* open_library(const char* bytes, size_t count) {
-  int file = memfd_create("emulated-cubin", MFD_CLOEXEC);
+// The library through a file in memory: nothing on disk can vanish while the image lives on. The file
+// stays open as long, since the loader knows libraries by path: two with one number would be one.
+void* open_library(const char* bytes, size_t count, int& file) {
+  file = memfd_create("emulated-cubin", MFD_CLOEXEC);
   if (file < 0) return nullptr;
   for (size_t done = 0; done < count;) {
     ssize_t n = write(file, bytes + done, count - done);
@@ -71,7 +73,6 @@ void* open_library(const char* bytes, size_t count) {
   std::string path = "/proc/self/fd/" + std::to_string(file);
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) fprintf(stderr, "emulation: %s\n", dlerror());
-  close(file);
   return library;
 }
 
@@ -83,10 +84,14 @@ int load(void** handle, const void* image) {
   if (h.sources != EMULATION_SOURCES) return NO_BINARY_FOR_GPU;
   const char* bytes = static_cast<const char*>(image) + sizeof h;
   if (!is_whole(h, bytes)) return INVALID_IMAGE;
-  void* library = open_library(bytes, h.bytes);
+  int file = -1;
+  void* library = open_library(bytes, h.bytes, file);
   void* table = library ? dlsym(library, "emulated_module") : nullptr;
-  if (!table) return INVALID_IMAGE;
-  auto* module = new Module{library, static_cast<const KernelTable*>(table), {}};
+  if (!table) {
+    close(file);
+    return INVALID_IMAGE;
+  }
+  auto* module = new Module{library, file, static_cast<const KernelTable*>(table), {}};
   for (unsigned i = 0; i < module->table->count; i++) {
     module->functions.push_back(std::make_unique<Function>(
         Function{module, &module->table->kernels[i], usual_shared_bytes}));
@@ -132,6 +137,7 @@ int check(const Function& f, uint3 grid, uint3 block, unsigned shared_bytes) {
 void destroy_modules() {
   for (Module* module : modules()) {
     dlclose(module->library);
+    close(module->file);
     delete module;
   }
   modules().clear();
@@ -157,6 +163,7 @@ EXPORTED int cuModuleUnload(void* handle) {
   if (!modules().erase(module)) return INVALID_HANDLE;
   finish_all();
   dlclose(module->library);
+  close(module->file);
   delete module;
   emu_count("module", -1);
   return call.status;

@@ -43,16 +43,7 @@ final class CudaAdapterOps implements AdapterOps {
     CudaTensor z = CudaTensor.of(state.z(), Element.F32);
     if (experts.router() != null) {
       CudaTensor logits = f32(state.logits());
-      bench
-          .products()
-          .multiply(
-              input.operand(),
-              parameter(experts.router()).transpose(),
-              logits.operand(),
-              n,
-              experts.routed(),
-              in,
-              false);
+      logits(input, experts.router(), logits);
       routing.choose(logits, experts, f32(state.gates()));
     }
     bench
@@ -128,6 +119,29 @@ final class CudaAdapterOps implements AdapterOps {
     if (dx != null) {
       gradientOfInput(dys, weights, experts, dropout, g, CudaTensor.of(dx, bench.activation()));
     }
+  }
+
+  /**
+   * {@code logits[n,E] = x · routerᵀ}. The choice of experts hangs on them, so a router that must
+   * be rounded comes in two parts, which together have twice the mantissa.
+   */
+  private void logits(CudaTensor x, Tensor router, CudaTensor logits) {
+    int n = x.rows();
+    int in = x.cols();
+    CudaTensor parameter = CudaTensor.of(router, Element.F32);
+    int routed = parameter.rows();
+    Operand sum = logits.operand();
+    if (bench.activation() == Element.F32) {
+      Operand all = parameter.operand().transpose();
+      bench.products().multiply(x.operand(), all, sum, n, routed, in, false);
+      return;
+    }
+    long bytes = parameter.size() * bench.activation().bytes();
+    Operand high = Operand.of(bench.workspace().take(bytes), bench.activation(), in);
+    Operand low = Operand.of(bench.workspace().take(bytes), bench.activation(), in);
+    bench.split(parameter.address(), high.address(), low.address(), parameter.size());
+    bench.products().multiply(x.operand(), high.transpose(), sum, n, routed, in, false);
+    bench.products().multiply(x.operand(), low.transpose(), sum, n, routed, in, true);
   }
 
   /** {@code du[n,R][i] = dys_i · b_iᵀ}. */

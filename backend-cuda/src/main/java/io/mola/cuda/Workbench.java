@@ -113,6 +113,18 @@ final class Workbench implements AutoCloseable {
         size);
   }
 
+  /** Enqueues {@code high + low = from}, act from float32. */
+  void split(long from, long high, long low, long size) {
+    runPacked(
+        kernel("activation", "split")
+            .i64(from)
+            .i64(high)
+            .i64(low)
+            .i64(size)
+            .flag(aligned(from, high, low)),
+        size);
+  }
+
   /** Waits, then frees everything; once the device is lost there is nothing left to free. */
   @Override
   public void close() {

@@ -14,7 +14,7 @@ final class EmulatedBackend {
   }
 
   static Backend open(BackendSettings settings, Precision precision) {
-    return new CudaBackend(
-        settings, new CudaSettings(precision, Path.of("target", "kernels"), false));
+    Path kernels = CudaSettings.ofThisProcess().kernelCache();
+    return new CudaBackend(settings, new CudaSettings(precision, kernels, false));
   }
 }

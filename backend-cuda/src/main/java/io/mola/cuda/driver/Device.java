@@ -20,6 +20,7 @@ import static org.bytedeco.cuda.global.cudart.cuStreamCreate;
 import static org.bytedeco.cuda.global.cudart.cuStreamDestroy;
 import static org.bytedeco.cuda.global.cudart.cuStreamSynchronize;
 
+import io.mola.core.failure.UsageException;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Supplier;
 import org.bytedeco.cuda.cudart.CUctx_st;
@@ -42,6 +43,9 @@ public final class Device implements AutoCloseable {
     System.setProperty("org.bytedeco.javacpp.noPointerGC", "true");
   }
 
+  /** The first with bfloat16 conversions and tensor cores. */
+  private static final int OLDEST_ARCHITECTURE = 80;
+
   private final int ordinal;
   private final CUctx_st context = new CUctx_st();
   private final CUstream_st stream = new CUstream_st();
@@ -63,6 +67,10 @@ public final class Device implements AutoCloseable {
     architecture =
         10 * attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device[0])
             + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device[0]);
+    if (architecture < OLDEST_ARCHITECTURE) {
+      throw new UsageException(
+          label() + " is older than sm_" + OLDEST_ARCHITECTURE + " (Ampere): use --backend simd");
+    }
     check(cuDevicePrimaryCtxRetain(context, device[0]), "cuDevicePrimaryCtxRetain");
     try {
       enter();

@@ -72,6 +72,20 @@ extern "C" __global__ void narrow(const float* from, act* to, i64 size, int whol
   store_pack(to, at, size, vector, v);
 }
 
+// high + low = from, to twice the mantissa of act: parameters whose products decide something.  8
+// bytes per element.
+extern "C" __global__ void split(const float* from, act* high, act* low, i64 size, int whole) {
+  i64 at = thread_index() * PACK;
+  if (at >= size) return;
+  int vector = whole && at + PACK <= size;
+  float v[PACK];
+  load_pack(from, at, size, vector, v);
+  store_pack(high, at, size, vector, v);
+#pragma unroll
+  for (int i = 0; i < PACK; i++) v[i] -= rounded(v[i]);
+  store_pack(low, at, size, vector, v);
+}
+
 // to = from, whose type differs.
 extern "C" __global__ void widen(const act* from, float* to, i64 size, int whole) {
   i64 at = thread_index() * PACK;

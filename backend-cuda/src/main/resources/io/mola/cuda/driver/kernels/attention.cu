@@ -470,16 +470,16 @@ __device__ __forceinline__ void cached(const act* q, const act* k, const act* v,
 #define FORWARD_ARGUMENTS \
   q, k, v, spans, out, lse, n, keys, past, heads, group, c, window, scale
 
-extern "C" __global__ void __launch_bounds__(256) attention_forward_1(FORWARD_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_forward_1(FORWARD_PARAMETERS) {
   forward<1>(FORWARD_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_forward_2(FORWARD_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_forward_2(FORWARD_PARAMETERS) {
   forward<2>(FORWARD_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_forward_4(FORWARD_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_forward_4(FORWARD_PARAMETERS) {
   forward<4>(FORWARD_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_forward_8(FORWARD_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_forward_8(FORWARD_PARAMETERS) {
   forward<8>(FORWARD_ARGUMENTS);
 }
 
@@ -490,16 +490,16 @@ extern "C" __global__ void __launch_bounds__(256) attention_forward_8(FORWARD_PA
 #define QUERY_ARGUMENTS \
   d_out, q, k, v, lse, delta, spans, dq, n, heads, group, c, window, scale
 
-extern "C" __global__ void __launch_bounds__(256) attention_query_gradients_1(QUERY_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_query_gradients_1(QUERY_PARAMETERS) {
   query_gradients<1>(QUERY_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_query_gradients_2(QUERY_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_query_gradients_2(QUERY_PARAMETERS) {
   query_gradients<2>(QUERY_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_query_gradients_4(QUERY_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_query_gradients_4(QUERY_PARAMETERS) {
   query_gradients<4>(QUERY_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_query_gradients_8(QUERY_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_query_gradients_8(QUERY_PARAMETERS) {
   query_gradients<8>(QUERY_ARGUMENTS);
 }
 
@@ -510,16 +510,16 @@ extern "C" __global__ void __launch_bounds__(256) attention_query_gradients_8(QU
 #define KEY_ARGUMENTS \
   d_out, q, k, v, lse, delta, spans, dk, dv, n, heads, group, c, window, scale
 
-extern "C" __global__ void __launch_bounds__(256) attention_key_gradients_1(KEY_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_1(KEY_PARAMETERS) {
   key_gradients<1>(KEY_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_key_gradients_2(KEY_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_2(KEY_PARAMETERS) {
   key_gradients<2>(KEY_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_key_gradients_4(KEY_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_4(KEY_PARAMETERS) {
   key_gradients<4>(KEY_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_key_gradients_8(KEY_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_8(KEY_PARAMETERS) {
   key_gradients<8>(KEY_ARGUMENTS);
 }
 
@@ -528,15 +528,15 @@ extern "C" __global__ void __launch_bounds__(256) attention_key_gradients_8(KEY_
       int window, float scale
 #define CACHED_ARGUMENTS q, k, v, out, past, heads, group, c, window, scale
 
-extern "C" __global__ void __launch_bounds__(256) attention_cached_1(CACHED_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_1(CACHED_PARAMETERS) {
   cached<1>(CACHED_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_cached_2(CACHED_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_2(CACHED_PARAMETERS) {
   cached<2>(CACHED_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_cached_4(CACHED_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_4(CACHED_PARAMETERS) {
   cached<4>(CACHED_ARGUMENTS);
 }
-extern "C" __global__ void __launch_bounds__(256) attention_cached_8(CACHED_PARAMETERS) {
+extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_8(CACHED_PARAMETERS) {
   cached<8>(CACHED_ARGUMENTS);
 }

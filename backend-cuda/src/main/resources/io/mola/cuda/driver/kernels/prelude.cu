@@ -54,6 +54,15 @@ __device__ __forceinline__ bf16 to_bf16(float v) {
 __device__ __forceinline__ void put(float* p, float v) { *p = v; }
 __device__ __forceinline__ void put(bf16* p, float v) { *p = to_bf16(v); }
 
+// The value that act holds of v.
+__device__ __forceinline__ float rounded(float v) {
+#if ACTIVATION_BF16
+  return to_float(to_bf16(v));
+#else
+  return v;
+#endif
+}
+
 __device__ __forceinline__ void load_words(const float* p, float* v) {
   Words4 a = reinterpret_cast<const Words4*>(p)[0];
   Words4 b = reinterpret_cast<const Words4*>(p)[1];

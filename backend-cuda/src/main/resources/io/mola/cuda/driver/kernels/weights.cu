@@ -162,11 +162,10 @@ struct BF16 {
 #define LARGEST_RUN_BYTES (RUN / 32 * 34)
 
 // The PACK elements of this thread within its run, decoded from bytes that the block of threads
-// first brings to shared memory 16 at a time; from is aligned to 16 bytes. The first element's index
-// is returned.
+// first brings to shared memory 16 at a time; from is aligned to 16 bytes, staged holds
+// LARGEST_RUN_BYTES. The first element's index is returned.
 template <class T>
-__device__ __forceinline__ i64 decode_run(const u8* from, i64 elements, float* v) {
-  __shared__ Words4 staged[LARGEST_RUN_BYTES / 16];
+__device__ __forceinline__ i64 decode_run(const u8* from, i64 elements, Words4* staged, float* v) {
   i64 first = (i64)blockIdx.x * RUN;
   const u8* run = from + first / T::LENGTH * T::BYTES;
   i64 left = (elements - first) / T::LENGTH * T::BYTES;
@@ -196,17 +195,18 @@ __device__ __forceinline__ i64 decode_plain(const u8* from, i64 elements, float*
 
 // Numbers of the types: their ids in GGUF files.
 __device__ __forceinline__ i64 decode_pack(int type, const u8* from, i64 elements, float* v) {
+  __shared__ Words4 staged[LARGEST_RUN_BYTES / 16];
   switch (type) {
     case 0: return decode_plain<F32>(from, elements, v);
     case 1: return decode_plain<F16>(from, elements, v);
-    case 2: return decode_run<Q4_0>(from, elements, v);
-    case 3: return decode_run<Q4_1>(from, elements, v);
-    case 6: return decode_run<Q5_0>(from, elements, v);
-    case 7: return decode_run<Q5_1>(from, elements, v);
-    case 8: return decode_run<Q8_0>(from, elements, v);
-    case 12: return decode_run<Q4_K>(from, elements, v);
-    case 13: return decode_run<Q5_K>(from, elements, v);
-    case 14: return decode_run<Q6_K>(from, elements, v);
+    case 2: return decode_run<Q4_0>(from, elements, staged, v);
+    case 3: return decode_run<Q4_1>(from, elements, staged, v);
+    case 6: return decode_run<Q5_0>(from, elements, staged, v);
+    case 7: return decode_run<Q5_1>(from, elements, staged, v);
+    case 8: return decode_run<Q8_0>(from, elements, staged, v);
+    case 12: return decode_run<Q4_K>(from, elements, staged, v);
+    case 13: return decode_run<Q5_K>(from, elements, staged, v);
+    case 14: return decode_run<Q6_K>(from, elements, staged, v);
     default: return decode_plain<BF16>(from, elements, v);
   }
 }

@@ -44,6 +44,16 @@ final class CudaBackend implements Backend {
     optimizer = new CudaOptimizerOps(bench);
   }
 
+  /** How often a recorded sequence was launched as one graph. */
+  long replays() {
+    return bench.device().queue().replays();
+  }
+
+  /** Bytes of frozen matrices that stream from host memory. */
+  long streamedBytes() {
+    return memory.store().streamedBytes();
+  }
+
   @Override
   public String name() {
     return "cuda";

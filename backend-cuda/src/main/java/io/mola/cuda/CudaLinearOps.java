@@ -43,7 +43,7 @@ final class CudaLinearOps implements LinearOps {
     bench.begin(() -> "linear.embed to y " + y + " from " + matrix);
     CudaTensor output = CudaTensor.of(y, bench.activation());
     int in = matrix.in();
-    long rows = matrix.usableAddress();
+    long rows = matrix.fetch();
     int packs = (in + Workbench.PACK - 1) / Workbench.PACK;
     Workbench.runEach(
         bench
@@ -57,5 +57,6 @@ final class CudaLinearOps implements LinearOps {
             .i32(in)
             .flag(Workbench.whole(in, output.address())),
         (long) y.rows() * packs);
+    matrix.done();
   }
 }

@@ -56,13 +56,14 @@ final class FrozenProducts {
 
   /** All rows of the matrix, tile by tile of at most {@code height} rows. */
   void eachTile(CudaFrozenMatrix matrix, int height, TileUser user) {
-    long address = matrix.usableAddress();
     Element element = bench.activation();
     QuantType type = matrix.stored().type();
     int in = matrix.in();
-    boolean decoded = matrix.isDecoded();
     Workspace.Mark mark = bench.workspace().mark();
-    long tile = decoded ? address : bench.workspace().take((long) height * in * element.bytes());
+    boolean decoded = matrix.isDecoded();
+    // the workspace before the matrix: taking it may move matrices
+    long tile = decoded ? 0 : bench.workspace().take((long) height * in * element.bytes());
+    long address = matrix.fetch();
     for (int first = 0; first < matrix.out(); first += height) {
       int rows = Math.min(height, matrix.out() - first);
       if (decoded) {
@@ -72,6 +73,7 @@ final class FrozenProducts {
       }
       user.use(Operand.of(tile, element, in), first, rows);
     }
+    matrix.done();
     bench.workspace().release(mark);
   }
 

@@ -14,7 +14,11 @@ final class EmulatedBackend {
   }
 
   static Backend open(BackendSettings settings, Precision precision) {
+    return open(settings, precision, true);
+  }
+
+  static CudaBackend open(BackendSettings settings, Precision precision, boolean graph) {
     Path kernels = CudaSettings.ofThisProcess().kernelCache();
-    return new CudaBackend(settings, new CudaSettings(precision, kernels, true, false));
+    return new CudaBackend(settings, new CudaSettings(precision, kernels, graph, false));
   }
 }

@@ -22,6 +22,7 @@ import static org.bytedeco.cuda.global.cudart.cuStreamSynchronize;
 
 import io.mola.core.failure.UsageException;
 import java.nio.charset.StandardCharsets;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.bytedeco.cuda.cudart.CUctx_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
@@ -54,6 +55,7 @@ public final class Device implements AutoCloseable {
   private int architecture;
   private @Nullable Thread current;
   private @Nullable String lost;
+  private BooleanSupplier shortage = () -> false;
   private Supplier<String> operation = () -> "opening the device";
 
   /**
@@ -154,6 +156,9 @@ public final class Device implements AutoCloseable {
     enter();
     long[] address = new long[1];
     int status = cuMemAlloc(address, bytes);
+    while (status == Remedy.OUT_OF_MEMORY && shortage.getAsBoolean()) {
+      status = cuMemAlloc(address, bytes);
+    }
     if (status == Remedy.OUT_OF_MEMORY) {
       throw new CudaException(
           "%s needs %,d MiB of %s, which has %,d MiB free: %s"
@@ -166,6 +171,11 @@ public final class Device implements AutoCloseable {
     }
     check(status, "cuMemAlloc of " + bytes + " bytes");
     return address[0];
+  }
+
+  /** What frees device memory where an allocation finds too little; false if nothing is left. */
+  public void onShortage(BooleanSupplier free) {
+    shortage = free;
   }
 
   /** Bytes that are free now. */

@@ -68,7 +68,7 @@ public final class Queue implements AutoCloseable {
   private static final Kind[] KINDS = Kind.values();
 
   private final Device device;
-  private final boolean recording;
+  private boolean recording;
   private final Action[] actions = new Action[KINDS.length];
   private final Map<Sequence, Recording> recordings = new LinkedHashMap<>(REMEMBERED, 0.75f, true);
   private final List<Supplier<String>> operations = new ArrayList<>();
@@ -102,6 +102,12 @@ public final class Queue implements AutoCloseable {
   /** Whether sequences are kept. */
   boolean isRecording() {
     return recording;
+  }
+
+  /** From now on everything is enqueued at once. */
+  public void stopRecording() {
+    flush();
+    recording = false;
   }
 
   /** How often a graph was launched instead of its commands. */

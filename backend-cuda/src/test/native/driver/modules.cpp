@@ -117,7 +117,9 @@ struct Launched {
 
   int run() {
     const Kernel& kernel = *function.kernel;
-    if (int status = injected((std::string("kernel ") + kernel.name).c_str())) return status;
+    std::string name = std::string("kernel ") + kernel.name;
+    emu_count_call(name.c_str());
+    if (int status = injected(name.c_str())) return status;
     std::vector<void*> pointers;
     for (auto& argument : arguments) pointers.push_back(argument.data());
     Launch launch{function.module->table, &kernel, grid, block, shared_bytes, pointers.data()};

@@ -1,0 +1,35 @@
+package io.mola.cuda.driver;
+
+import org.bytedeco.cuda.cudart.CUfunc_st;
+
+/** A loaded kernel. */
+final class Kernel {
+  /** Shared memory that a block may have without asking. */
+  static final int SHARED_BYTES = 48 << 10;
+
+  private final String name;
+  private final CUfunc_st function;
+  private int sharedLimit = SHARED_BYTES;
+
+  Kernel(String name, CUfunc_st function) {
+    this.name = name;
+    this.function = function;
+  }
+
+  String name() {
+    return name;
+  }
+
+  CUfunc_st function() {
+    return function;
+  }
+
+  /** Whether that much dynamic shared memory was not asked for yet; it is after this call. */
+  boolean raisesSharedLimit(int bytes) {
+    if (bytes <= sharedLimit) {
+      return false;
+    }
+    sharedLimit = bytes;
+    return true;
+  }
+}

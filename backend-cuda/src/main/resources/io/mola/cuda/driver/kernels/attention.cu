@@ -1,0 +1,542 @@
+// Rotary embedding and causal attention over a ragged batch, without an n x n matrix (online softmax:
+// Milakov, Gimelshein 2018; tiles and recomputation: Dao et al. 2022).
+//
+// q, out [n, heads c] act; k, v [keys, heads / group c] act; lse, delta [n, heads] float. Query head
+// h reads key head h / group. Row t of spans [n, 4] is (prefix_start, prefix_end, start,
+// readers_end): t sees [prefix_start, prefix_end) and [start, t], less than a window away; row j is
+// read by rows [j, readers_end) only.
+//
+// A warp owns ROWS rows and works through tiles of 32 rows of the other side: lane i takes the scores
+// of tile row i with its ROWS rows, then all lanes share the columns of the weighted sums. Operands lie
+// as floats in shared memory. Bound by FLOP of the float pipes: 8 shared loads of up to 16 bytes per
+// 16 multiply-adds keep them about half busy (H100: 60 TFLOP/s; 4 c FLOP per visible pair forward, 10
+// c backward).
+
+#define ROWS 4
+#define TILE 32
+
+// Rotation, in place: the pair (i, i + c/2) of each head by the angle of positions[t], times
+// direction (1 or -1); table [.., c] holds the cosines of c/2 angles, then their sines. One thread per
+// pair. Bound by memory: 8 bytes per bfloat16 pair; the table stays in the L2 cache.
+extern "C" __global__ void rotate(act* qk, const float* table, const int* positions, int n, int width,
+                                  int c, float direction) {
+  int half = c / 2, pairs = width / 2;
+  i64 index = thread_index();
+  if (index >= (i64)n * pairs) return;
+  i64 t = index / pairs;
+  int pair = (int)(index % pairs), i = pair % half;
+  const float* angles = table + (i64)positions[t] * c;
+  float cosine = angles[i], sine = angles[half + i] * direction;
+  act* first = qk + t * width + pair / half * c + i;
+  act* second = first + half;
+  float a = to_float(*first), b = to_float(*second);
+  put(first, a * cosine - b * sine);
+  put(second, b * cosine + a * sine);
+}
+
+// The rows that one query row sees: [prefix_from, prefix_to) and [from, to).
+struct Visible {
+  int prefix_from, prefix_to, from, to;
+
+  __device__ __forceinline__ bool sees(int j) const {
+    return (j >= prefix_from && j < prefix_to) || (j >= from && j < to);
+  }
+
+  // Whether any row of [first, end) is seen.
+  __device__ __forceinline__ bool overlaps(int first, int end) const {
+    return (max(first, prefix_from) < min(end, prefix_to)) || (max(first, from) < min(end, to));
+  }
+
+  __device__ __forceinline__ int first() const {
+    return prefix_from < prefix_to ? min(prefix_from, from) : from;
+  }
+};
+
+// What row t of the batch sees; without spans, t is a row of one sequence. Nothing if t is beyond n.
+__device__ __forceinline__ Visible visible_rows(const int* spans, i64 t, i64 n, int past, int window) {
+  Visible v = {0, 0, 0, 0};
+  if (t >= n) return v;
+  i64 last = t + past, start = 0;
+  if (spans) {
+    const int* span = spans + 4 * t;
+    start = span[2];
+    v.prefix_from = (int)max((i64)span[0], t - start + span[1] - window + 1);
+    v.prefix_to = span[1];
+    if (span[0] >= span[1]) v.prefix_from = v.prefix_to = 0;
+  }
+  v.from = (int)max(start, last - window + 1);
+  v.to = (int)last + 1;
+  return v;
+}
+
+// Shared memory of a block: columns are padded with zeros to a multiple of 4; rows of tiles have an
+// odd stride, so that lanes that read one column of 32 rows meet 32 banks.
+struct Layout {
+  int padded, stride;
+  __device__ __forceinline__ Layout(int c) : padded((c + 3) / 4 * 4), stride((c + 3) / 4 * 4 + 1) {}
+};
+
+// to[r, :] = rows first .. first + count - 1 of one head; zeros beyond end. Returns whether any value
+// is not finite.
+__device__ __forceinline__ bool stage(const act* from, i64 row_stride, int c, int first, int count,
+                                      int end, int padded, int stride, float* to) {
+  bool bad = false;
+  for (int i = threadIdx.x; i < count * padded; i += blockDim.x) {
+    int r = i / padded, col = i % padded;
+    float v = first + r < end && col < c ? to_float(from[(i64)(first + r) * row_stride + col]) : 0.f;
+    bad |= v - v != 0.f;
+    to[r * stride + col] = v;
+  }
+  return bad;
+}
+
+// s[r] = row r of own . row `lane` of tile
+__device__ __forceinline__ void dots(const float* own, const float* tile, Layout at, int lane,
+                                     float* s) {
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) s[r] = 0.f;
+  const float* other = tile + lane * at.stride;
+  for (int i = 0; i < at.padded; i += 4) {
+    float a = other[i], b = other[i + 1], c = other[i + 2], d = other[i + 3];
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+      float4 q = *reinterpret_cast<const float4*>(own + r * at.padded + i);
+      s[r] += q.x * a + q.y * b + q.z * c + q.w * d;
+    }
+  }
+}
+
+// sum[r][m] += sum_j w[j].r tile[j, lane + 32 m]. guarded: rows of weight 0 take no part, even where
+// they hold NaN or infinity. Columns beyond c read what lies behind and are never stored.
+template <int COLUMNS>
+__device__ __forceinline__ void weigh(const float4* w, const float* tile, Layout at, int lane,
+                                      bool guarded, float sum[ROWS][COLUMNS]) {
+  for (int j = 0; j < TILE; j++) {
+    float4 p = w[j];
+    const float* row = tile + j * at.stride + lane;
+#pragma unroll
+    for (int m = 0; m < COLUMNS; m++) {
+      float v = row[32 * m];
+      if (guarded) {
+        if (p.x != 0.f) sum[0][m] += p.x * v;
+        if (p.y != 0.f) sum[1][m] += p.y * v;
+        if (p.z != 0.f) sum[2][m] += p.z * v;
+        if (p.w != 0.f) sum[3][m] += p.w * v;
+      } else {
+        sum[0][m] += p.x * v;
+        sum[1][m] += p.y * v;
+        sum[2][m] += p.z * v;
+        sum[3][m] += p.w * v;
+      }
+    }
+  }
+}
+
+// Rows first .. first + ROWS - 1 below end = sums, one head.
+template <int COLUMNS>
+__device__ __forceinline__ void store_rows(act* to, i64 row_stride, int c, int first, int end,
+                                           int lane, float sum[ROWS][COLUMNS], const float* factor) {
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) {
+    if (first + r >= end) continue;
+#pragma unroll
+    for (int m = 0; m < COLUMNS; m++)
+      if (lane + 32 * m < c) put(to + (i64)(first + r) * row_stride + lane + 32 * m, sum[r][m] * factor[r]);
+  }
+}
+
+__device__ __forceinline__ float warp_max(float v) {
+  for (int lane = 16; lane > 0; lane >>= 1) v = fmaxf(v, __shfl_xor_sync(ALL_LANES, v, lane));
+  return v;
+}
+
+__device__ __forceinline__ int warp_min(int v) {
+  for (int lane = 16; lane > 0; lane >>= 1) v = min(v, __shfl_xor_sync(ALL_LANES, v, lane));
+  return v;
+}
+
+__device__ __forceinline__ int warp_max(int v) {
+  for (int lane = 16; lane > 0; lane >>= 1) v = max(v, __shfl_xor_sync(ALL_LANES, v, lane));
+  return v;
+}
+
+// The first row seen by any of the block's rows, and the end: known to every thread. bounds: two ints
+// of shared memory. The block has at most 32 rows.
+__device__ __forceinline__ void block_bounds(const int* spans, int first_row, int rows, int n,
+                                             int past, int window, int* bounds, int* from, int* to) {
+  if (threadIdx.x < 32) {
+    bool own = threadIdx.x < rows && first_row + threadIdx.x < n;
+    Visible v = visible_rows(spans, first_row + (i64)threadIdx.x, n, past, window);
+    int low = warp_min(own ? v.first() : 0x7fffffff), high = warp_max(own ? v.to : 0);
+    if (threadIdx.x == 0) bounds[0] = low, bounds[1] = high;
+  }
+  __syncthreads();
+  *from = bounds[0] / TILE * TILE;
+  *to = bounds[1];
+}
+
+// out[t] = sum_j softmax_j(scale q[t].k[j]) v[j] over the rows j that t sees, lse[t] = log sum_j
+// exp(score). Grid: tiles of rows x heads; the last rows, which see most, start first. past: position
+// of row 0 where there are no spans, else 0.
+template <int COLUMNS>
+__device__ __forceinline__ void forward(const act* q, const act* k, const act* v, const int* spans,
+                                        act* out, float* lse, int n, int keys, int past, int heads,
+                                        int group, int c, int window, float scale) {
+  __shared__ int bounds[2];
+  DYN_SHARED(float, shared);
+  Layout at(c);
+  int warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32, rows = warps * ROWS;
+  int head = blockIdx.y, first_row = (gridDim.x - 1 - blockIdx.x) * rows;
+  i64 q_stride = (i64)heads * c, k_stride = (i64)(heads / group) * c;
+  float* queries = shared;
+  float4* weights = reinterpret_cast<float4*>(queries + rows * at.padded) + warp * TILE;
+  float* key_tile = queries + rows * at.padded + rows * TILE;
+  float* value_tile = key_tile + TILE * at.stride;
+  k += head / group * c;
+  v += head / group * c;
+
+  stage(q + head * c, q_stride, c, first_row, rows, n, at.padded, at.padded, queries);
+  int from, to;
+  block_bounds(spans, first_row, rows, n, past, window, bounds, &from, &to);
+
+  Visible visible[ROWS];
+  float largest[ROWS], sums[ROWS], values[ROWS][COLUMNS];
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) {
+    visible[r] = visible_rows(spans, (i64)first_row + warp * ROWS + r, n, past, window);
+    largest[r] = -INFINITE, sums[r] = 0.f;
+#pragma unroll
+    for (int m = 0; m < COLUMNS; m++) values[r][m] = 0.f;
+  }
+  for (int j0 = from; j0 < to; j0 += TILE) {
+    bool needed = false;
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) needed |= visible[r].overlaps(j0, j0 + TILE);
+    if (!__syncthreads_or(needed)) continue;
+    stage(k, k_stride, c, j0, TILE, keys, at.padded, at.stride, key_tile);
+    bool bad = stage(v, k_stride, c, j0, TILE, keys, at.padded, at.stride, value_tile);
+    bool guarded = __syncthreads_or(bad);
+    if (!needed) continue;
+    float s[ROWS], p[ROWS];
+    dots(queries + warp * ROWS * at.padded, key_tile, at, lane, s);
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+      bool seen = visible[r].sees(j0 + lane);
+      float score = seen ? s[r] * scale : -INFINITE;
+      float now = fmaxf(largest[r], warp_max(score));
+      float shrink = largest[r] == now ? 1.f : expf(largest[r] - now);
+      p[r] = seen ? expf(score - now) : 0.f;
+      sums[r] = sums[r] * shrink + p[r];
+      largest[r] = now;
+#pragma unroll
+      for (int m = 0; m < COLUMNS; m++) values[r][m] *= shrink;
+    }
+    float4 column = {p[0], p[1], p[2], p[3]};
+    weights[lane] = column;
+    __syncwarp();
+    weigh<COLUMNS>(weights, value_tile, at, lane, guarded, values);
+  }
+  float inverse[ROWS];
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) {
+    float sum = warp_sum(sums[r]);
+    inverse[r] = 1.f / sum;
+    int t = first_row + warp * ROWS + r;
+    if (lse && lane == 0 && t < n) lse[(i64)t * heads + head] = largest[r] + logf(sum);
+  }
+  store_rows<COLUMNS>(out + head * c, q_stride, c, first_row + warp * ROWS, n, lane, values, inverse);
+}
+
+// delta[t, head] = d_out[t, head] . out[t, head].  One warp each. Bound by memory: 4 bytes per
+// bfloat16 column.
+extern "C" __global__ void attention_delta(const act* d_out, const act* out, float* delta, i64 count,
+                                           int c) {
+  i64 index = thread_index() / 32;
+  if (index >= count) return;
+  float sum = 0.f;
+  for (int i = threadIdx.x % 32; i < c; i += 32)
+    sum += to_float(d_out[index * c + i]) * to_float(out[index * c + i]);
+  sum = warp_sum(sum);
+  if (threadIdx.x % 32 == 0) delta[index] = sum;
+}
+
+// With p = exp(scale q.k - lse), ds = scale p (d_out.v - delta):  dq[t] = sum_j ds[t,j] k[j]. As
+// forward, with twice the scores.
+template <int COLUMNS>
+__device__ __forceinline__ void query_gradients(const act* d_out, const act* q, const act* k,
+                                                const act* v, const float* lse, const float* delta,
+                                                const int* spans, act* dq, int n, int heads,
+                                                int group, int c, int window, float scale) {
+  __shared__ int bounds[2];
+  DYN_SHARED(float, shared);
+  Layout at(c);
+  int warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32, rows = warps * ROWS;
+  int head = blockIdx.y, first_row = (gridDim.x - 1 - blockIdx.x) * rows;
+  i64 q_stride = (i64)heads * c, k_stride = (i64)(heads / group) * c;
+  float* queries = shared;
+  float* gradients = queries + rows * at.padded;
+  float4* weights = reinterpret_cast<float4*>(gradients + rows * at.padded) + warp * TILE;
+  float* key_tile = gradients + rows * at.padded + rows * TILE;
+  float* value_tile = key_tile + TILE * at.stride;
+  k += head / group * c;
+  v += head / group * c;
+
+  stage(q + head * c, q_stride, c, first_row, rows, n, at.padded, at.padded, queries);
+  stage(d_out + head * c, q_stride, c, first_row, rows, n, at.padded, at.padded, gradients);
+  int from, to;
+  block_bounds(spans, first_row, rows, n, 0, window, bounds, &from, &to);
+
+  Visible visible[ROWS];
+  float logs[ROWS], means[ROWS], sums[ROWS][COLUMNS], one[ROWS];
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) {
+    i64 t = (i64)first_row + warp * ROWS + r;
+    visible[r] = visible_rows(spans, t, n, 0, window);
+    logs[r] = t < n ? lse[t * heads + head] : 0.f;
+    means[r] = t < n ? delta[t * heads + head] : 0.f;
+    one[r] = 1.f;
+#pragma unroll
+    for (int m = 0; m < COLUMNS; m++) sums[r][m] = 0.f;
+  }
+  for (int j0 = from; j0 < to; j0 += TILE) {
+    bool needed = false;
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) needed |= visible[r].overlaps(j0, j0 + TILE);
+    if (!__syncthreads_or(needed)) continue;
+    bool bad = stage(k, k_stride, c, j0, TILE, n, at.padded, at.stride, key_tile);
+    stage(v, k_stride, c, j0, TILE, n, at.padded, at.stride, value_tile);
+    bool guarded = __syncthreads_or(bad);
+    if (!needed) continue;
+    float s[ROWS], dp[ROWS], ds[ROWS];
+    dots(queries + warp * ROWS * at.padded, key_tile, at, lane, s);
+    dots(gradients + warp * ROWS * at.padded, value_tile, at, lane, dp);
+#pragma unroll
+    for (int r = 0; r < ROWS; r++)
+      ds[r] = visible[r].sees(j0 + lane)
+                  ? scale * expf(s[r] * scale - logs[r]) * (dp[r] - means[r])
+                  : 0.f;
+    float4 column = {ds[0], ds[1], ds[2], ds[3]};
+    weights[lane] = column;
+    __syncwarp();
+    weigh<COLUMNS>(weights, key_tile, at, lane, guarded, sums);
+  }
+  store_rows<COLUMNS>(dq + head * c, q_stride, c, first_row + warp * ROWS, n, lane, sums, one);
+}
+
+// dk[j] = sum_t ds[t,j] q[t],  dv[j] = sum_t p[t,j] d_out[t], over the query heads of a key head one
+// after the other. A block owns rows of k and v; tiles are rows of q and d_out. Grid: tiles of rows x
+// key heads.
+template <int COLUMNS>
+__device__ __forceinline__ void key_gradients(const act* d_out, const act* q, const act* k,
+                                              const act* v, const float* lse, const float* delta,
+                                              const int* spans, act* dk, act* dv, int n, int heads,
+                                              int group, int c, int window, float scale) {
+  __shared__ int ends;
+  DYN_SHARED(float, shared);
+  Layout at(c);
+  int warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32, rows = warps * ROWS;
+  int key_head = blockIdx.y, first_row = blockIdx.x * rows, own = first_row + warp * ROWS;
+  i64 q_stride = (i64)heads * c, k_stride = (i64)(heads / group) * c;
+  float* keys = shared;
+  float* values = keys + rows * at.padded;
+  float4* weights = reinterpret_cast<float4*>(values + rows * at.padded) + warp * TILE;
+  float4* gradients = weights + warps * TILE;
+  float* query_tile = values + rows * at.padded + 2 * rows * TILE;
+  float* gradient_tile = query_tile + TILE * at.stride;
+
+  stage(k + key_head * c, k_stride, c, first_row, rows, n, at.padded, at.padded, keys);
+  stage(v + key_head * c, k_stride, c, first_row, rows, n, at.padded, at.padded, values);
+  if (threadIdx.x < 32) {
+    bool exists = threadIdx.x < rows && first_row + threadIdx.x < n;
+    int end = warp_max(exists ? spans[4 * ((i64)first_row + threadIdx.x) + 3] : 0);
+    if (threadIdx.x == 0) ends = end;
+  }
+  __syncthreads();
+  int to = min(ends, n);
+
+  float d_keys[ROWS][COLUMNS], d_values[ROWS][COLUMNS], one[ROWS];
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) {
+    one[r] = 1.f;
+#pragma unroll
+    for (int m = 0; m < COLUMNS; m++) d_keys[r][m] = d_values[r][m] = 0.f;
+  }
+  for (int head = key_head * group; head < (key_head + 1) * group; head++) {
+    for (int t0 = first_row / TILE * TILE; t0 < to; t0 += TILE) {
+      i64 t = (i64)t0 + lane;
+      Visible visible = visible_rows(spans, t, n, 0, window);
+      bool needed = __ballot_sync(ALL_LANES, visible.overlaps(own, min(own + ROWS, n))) != 0;
+      if (!__syncthreads_or(needed)) continue;
+      bool bad = stage(q + head * c, q_stride, c, t0, TILE, n, at.padded, at.stride, query_tile);
+      bad |= stage(d_out + head * c, q_stride, c, t0, TILE, n, at.padded, at.stride, gradient_tile);
+      bool guarded = __syncthreads_or(bad);
+      if (!needed) continue;
+      float s[ROWS], dp[ROWS], p[ROWS], ds[ROWS];
+      dots(keys + warp * ROWS * at.padded, query_tile, at, lane, s);
+      dots(values + warp * ROWS * at.padded, gradient_tile, at, lane, dp);
+      float log = t < n ? lse[t * heads + head] : 0.f;
+      float mean = t < n ? delta[t * heads + head] : 0.f;
+#pragma unroll
+      for (int r = 0; r < ROWS; r++) {
+        p[r] = own + r < n && visible.sees(own + r) ? expf(s[r] * scale - log) : 0.f;
+        ds[r] = p[r] == 0.f ? 0.f : scale * p[r] * (dp[r] - mean);
+      }
+      float4 w = {p[0], p[1], p[2], p[3]}, g = {ds[0], ds[1], ds[2], ds[3]};
+      weights[lane] = w;
+      gradients[lane] = g;
+      __syncwarp();
+      weigh<COLUMNS>(weights, gradient_tile, at, lane, guarded, d_values);
+      weigh<COLUMNS>(gradients, query_tile, at, lane, guarded, d_keys);
+    }
+  }
+  store_rows<COLUMNS>(dk + key_head * c, k_stride, c, own, n, lane, d_keys, one);
+  store_rows<COLUMNS>(dv + key_head * c, k_stride, c, own, n, lane, d_values, one);
+}
+
+// Attention of few new rows over a cache: out[i] = attention of q[i] over rows [max(0, past + i -
+// window + 1), past + i]. One block per row and head; the warps take tiles of 32 keys in turn, each
+// with its own running softmax, and are joined at the end.
+//
+// Bound by memory: k and v once, 4 bytes per bfloat16 column of the cache; 256 keys are in flight
+// per block.
+template <int COLUMNS>
+__device__ __forceinline__ void cached(const act* q, const act* k, const act* v, act* out, int past,
+                                       int heads, int group, int c, int window, float scale) {
+  DYN_SHARED(float, shared);
+  int warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  int head = blockIdx.y, row = blockIdx.x, last = past + row;
+  i64 k_stride = (i64)(heads / group) * c;
+  float* query = shared;
+  float* largests = query + c;
+  float* sums = largests + warps;
+  float* parts = sums + warps;
+  const act* own = q + ((i64)row * heads + head) * c;
+  k += head / group * c;
+  v += head / group * c;
+  for (int i = threadIdx.x; i < c; i += blockDim.x) query[i] = to_float(own[i]);
+  __syncthreads();
+
+  int from = (int)max((i64)0, (i64)last - window + 1);
+  float largest = -INFINITE, sum = 0.f, values[COLUMNS];
+#pragma unroll
+  for (int m = 0; m < COLUMNS; m++) values[m] = 0.f;
+  for (int j0 = from + warp * TILE; j0 <= last; j0 += warps * TILE) {
+    int j = j0 + lane, count = min(TILE, last - j0 + 1);
+    float s = -INFINITE;
+    if (lane < count) {
+      float dot = 0.f;
+      const act* key = k + j * k_stride;
+      for (int i = 0; i < c; i++) dot += query[i] * to_float(key[i]);
+      s = dot * scale;
+    }
+    float now = fmaxf(largest, warp_max(s));
+    float shrink = largest == now ? 1.f : expf(largest - now);
+    float p = lane < count ? expf(s - now) : 0.f;
+    sum = sum * shrink + p;
+    largest = now;
+#pragma unroll
+    for (int m = 0; m < COLUMNS; m++) values[m] *= shrink;
+    for (int i = 0; i < count; i++) {
+      float weight = __shfl_sync(ALL_LANES, p, i);
+      const act* value = v + (j0 + i) * k_stride;
+#pragma unroll
+      for (int m = 0; m < COLUMNS; m++)
+        if (lane + 32 * m < c) values[m] += weight * to_float(value[lane + 32 * m]);
+    }
+  }
+  sum = warp_sum(sum);
+  if (lane == 0) largests[warp] = largest, sums[warp] = sum;
+#pragma unroll
+  for (int m = 0; m < COLUMNS; m++)
+    if (lane + 32 * m < c) parts[warp * c + lane + 32 * m] = values[m];
+  __syncthreads();
+  float all = -INFINITE, total = 0.f;
+  for (int w = 0; w < warps; w++) all = fmaxf(all, largests[w]);
+  for (int w = 0; w < warps; w++)
+    if (sums[w] != 0.f) total += sums[w] * expf(largests[w] - all);
+  for (int i = threadIdx.x; i < c; i += blockDim.x) {
+    float value = 0.f;
+    for (int w = 0; w < warps; w++)
+      if (sums[w] != 0.f) value += parts[w * c + i] * expf(largests[w] - all);
+    put(out + ((i64)row * heads + head) * c + i, value / total);
+  }
+}
+
+// Head dims up to 32, 64, 128 and 256: 1, 2, 4 and 8 columns per lane.
+
+#define FORWARD_PARAMETERS                                                                   \
+  const act *q, const act *k, const act *v, const int *spans, act *out, float *lse, int n,   \
+      int keys, int past, int heads, int group, int c, int window, float scale
+#define FORWARD_ARGUMENTS \
+  q, k, v, spans, out, lse, n, keys, past, heads, group, c, window, scale
+
+extern "C" __global__ void __launch_bounds__(256, 1) attention_forward_1(FORWARD_PARAMETERS) {
+  forward<1>(FORWARD_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_forward_2(FORWARD_PARAMETERS) {
+  forward<2>(FORWARD_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_forward_4(FORWARD_PARAMETERS) {
+  forward<4>(FORWARD_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_forward_8(FORWARD_PARAMETERS) {
+  forward<8>(FORWARD_ARGUMENTS);
+}
+
+#define QUERY_PARAMETERS                                                                        \
+  const act *d_out, const act *q, const act *k, const act *v, const float *lse,                 \
+      const float *delta, const int *spans, act *dq, int n, int heads, int group, int c, int window, \
+      float scale
+#define QUERY_ARGUMENTS \
+  d_out, q, k, v, lse, delta, spans, dq, n, heads, group, c, window, scale
+
+extern "C" __global__ void __launch_bounds__(256, 1) attention_query_gradients_1(QUERY_PARAMETERS) {
+  query_gradients<1>(QUERY_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_query_gradients_2(QUERY_PARAMETERS) {
+  query_gradients<2>(QUERY_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_query_gradients_4(QUERY_PARAMETERS) {
+  query_gradients<4>(QUERY_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_query_gradients_8(QUERY_PARAMETERS) {
+  query_gradients<8>(QUERY_ARGUMENTS);
+}
+
+#define KEY_PARAMETERS                                                                          \
+  const act *d_out, const act *q, const act *k, const act *v, const float *lse,                 \
+      const float *delta, const int *spans, act *dk, act *dv, int n, int heads, int group, int c, \
+      int window, float scale
+#define KEY_ARGUMENTS \
+  d_out, q, k, v, lse, delta, spans, dk, dv, n, heads, group, c, window, scale
+
+extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_1(KEY_PARAMETERS) {
+  key_gradients<1>(KEY_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_2(KEY_PARAMETERS) {
+  key_gradients<2>(KEY_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_4(KEY_PARAMETERS) {
+  key_gradients<4>(KEY_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_8(KEY_PARAMETERS) {
+  key_gradients<8>(KEY_ARGUMENTS);
+}
+
+#define CACHED_PARAMETERS                                                                     \
+  const act *q, const act *k, const act *v, act *out, int past, int heads, int group, int c, \
+      int window, float scale
+#define CACHED_ARGUMENTS q, k, v, out, past, heads, group, c, window, scale
+
+extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_1(CACHED_PARAMETERS) {
+  cached<1>(CACHED_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_2(CACHED_PARAMETERS) {
+  cached<2>(CACHED_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_4(CACHED_PARAMETERS) {
+  cached<4>(CACHED_ARGUMENTS);
+}
+extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_8(CACHED_PARAMETERS) {
+  cached<8>(CACHED_ARGUMENTS);
+}

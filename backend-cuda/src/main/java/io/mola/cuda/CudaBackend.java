@@ -11,6 +11,7 @@ import io.mola.core.backend.Memory;
 import io.mola.core.backend.NormOps;
 import io.mola.core.backend.OptimizerOps;
 import io.mola.core.backend.RouterOps;
+import io.mola.cuda.driver.Closing;
 
 /** A CUDA device as a backend: calls are queued on one stream, and only downloads wait. */
 final class CudaBackend implements Backend {
@@ -30,7 +31,7 @@ final class CudaBackend implements Backend {
     try {
       memory = new CudaMemory(bench, settings.weightCacheBytes());
     } catch (RuntimeException | LinkageError e) {
-      bench.close();
+      Closing.after(e, bench::close);
       throw e;
     }
     linear = new CudaLinearOps(bench);
@@ -95,7 +96,6 @@ final class CudaBackend implements Backend {
 
   @Override
   public void close() {
-    memory.close();
-    bench.close();
+    new Closing().step(memory::close).step(bench::close).finish();
   }
 }

@@ -81,8 +81,9 @@ final class CudaFrozenMatrix implements FrozenMatrix {
   @Override
   public void close() {
     if (address != 0) {
-      memory.release(this, address);
+      long freed = address;
       address = 0;
+      memory.release(this, freed);
     }
   }
 

@@ -142,7 +142,7 @@ final class CudaLossOps implements LossOps {
           .i64(labels.statistics())
           .i64(labels.targets())
           .i64(labels.weights())
-          .f32(factor)
+          .varyingF64(factor)
           .i32(logits.cols())
           .i32(first)
           .i32(columns)

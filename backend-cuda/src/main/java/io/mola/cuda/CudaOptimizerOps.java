@@ -35,13 +35,13 @@ final class CudaOptimizerOps implements OptimizerOps {
             .i64(address(m))
             .i64(address(v))
             .i64(p.size())
-            .f64(step.rate())
+            .varyingF64(step.rate())
             .f64(step.beta1())
             .f64(step.beta2())
             .f64(step.epsilon())
             .f64(step.weightDecay())
-            .f64(1 - Math.pow(step.beta1(), step.t()))
-            .f64(1 - Math.pow(step.beta2(), step.t())),
+            .varyingF64(1 - Math.pow(step.beta1(), step.t()))
+            .varyingF64(1 - Math.pow(step.beta2(), step.t())),
         p.size());
   }
 

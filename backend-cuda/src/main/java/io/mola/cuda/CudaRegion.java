@@ -6,6 +6,7 @@ import io.mola.core.tensor.IntTensor;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.MemoryPlan.Slot;
 import io.mola.core.tensor.Tensor;
+import io.mola.cuda.driver.Closing;
 import io.mola.cuda.driver.Device;
 import io.mola.cuda.driver.Element;
 import io.mola.cuda.driver.Workspace;
@@ -33,7 +34,11 @@ final class CudaRegion implements Region {
       bytes = Workspace.padded(bytes) + bytes(slot, activation);
     }
     address = device.allocate(Math.max(1, bytes), () -> describe(activation));
-    device.zero(address, bytes);
+    try {
+      device.zero(address, bytes);
+    } catch (RuntimeException e) {
+      throw Closing.after(e, () -> device.free(address));
+    }
     long at = address;
     for (Slot slot : plan.slots()) {
       if (slot.type() == ElementType.I32) {
@@ -95,10 +100,11 @@ final class CudaRegion implements Region {
   public void close() {
     if (address != 0) {
       device.operation(() -> "closing a region");
-      device.free(address);
+      long freed = address;
       address = 0;
       floats.clear();
       ints.clear();
+      device.free(freed);
     }
   }
 }

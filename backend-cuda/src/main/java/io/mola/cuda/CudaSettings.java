@@ -17,20 +17,24 @@ import org.jspecify.annotations.Nullable;
  * tf32, f32</td></tr>
  * <tr><td>mola.cuda.cache</td><td>MOLA_CUDA_CACHE</td><td>folder of compiled kernels, by default
  * mola/cuda in the user's cache folder</td></tr>
+ * <tr><td>mola.cuda.graph</td><td>MOLA_CUDA_GRAPH</td><td>false: do not record steps of constant
+ * shape as CUDA graphs</td></tr>
  * <tr><td>mola.cuda.synchronous</td><td>MOLA_CUDA_SYNCHRONOUS</td><td>true: wait after each kernel,
- * so that a failure names its operation (slow)</td></tr>
+ * so that a failure names its operation (slow, without graphs)</td></tr>
  * </table>
  *
  * @param precision what activations are and what products multiply
  * @param kernelCache folder of compiled kernels
+ * @param graph whether steps that come again are recorded
  * @param synchronous whether to wait after each kernel
  */
-record CudaSettings(Precision precision, Path kernelCache, boolean synchronous) {
+record CudaSettings(Precision precision, Path kernelCache, boolean graph, boolean synchronous) {
   /** As the properties and the environment say. */
   static CudaSettings ofThisProcess() {
     return new CudaSettings(
         precision(value("precision", "bf16")),
         Path.of(value("cache", defaultCache().toString())),
+        Boolean.parseBoolean(value("graph", "true")),
         Boolean.parseBoolean(value("synchronous", "false")));
   }
 

@@ -23,14 +23,15 @@ final class DropoutKernels {
   private static void run(Launch launch, CudaTensor shape, Dropout dropout) {
     long first = dropout.firstRow() * shape.cols();
     launch
-        .i64(first)
+        .varyingI64(first)
         .i64(shape.size())
         .i64(dropout.seed())
-        .i32(dropout.step())
+        .varyingI64(dropout.step())
         .i32(dropout.stream())
         .i32(dropout.threshold())
         .f32(dropout.keptScale());
-    long quads = (first + shape.size() + QUAD - 1) / QUAD - first / QUAD;
+    // whatever the first element is, so that the grid does not change with it
+    long quads = (shape.size() + QUAD - 1) / QUAD + 1;
     Workbench.runEach(launch, quads);
   }
 }

@@ -1,11 +1,13 @@
 package io.mola.cuda;
 
+import io.mola.cuda.driver.Closing;
 import io.mola.cuda.driver.Device;
 import io.mola.cuda.driver.Element;
 import io.mola.cuda.driver.Kernels;
 import io.mola.cuda.driver.Launch;
 import io.mola.cuda.driver.PinnedRing;
 import io.mola.cuda.driver.Products;
+import io.mola.cuda.driver.Varying;
 import io.mola.cuda.driver.Workspace;
 import java.util.function.Supplier;
 
@@ -20,6 +22,7 @@ final class Workbench implements AutoCloseable {
 
   private final Device device;
   private final Kernels kernels;
+  private final Varying varying;
   private final Launch launch;
   private final Products products;
   private final Workspace workspace;
@@ -28,23 +31,24 @@ final class Workbench implements AutoCloseable {
 
   Workbench(CudaSettings settings) {
     activation = settings.precision().activation();
-    device = new Device(0);
+    device = new Device(0, settings.graph() && !settings.synchronous());
     try {
       kernels = new Kernels(device, activation, settings.kernelCache());
-      launch = new Launch(device, kernels, settings.synchronous());
       workspace = new Workspace(device);
       ring = new PinnedRing(device);
+      varying = new Varying(device, ring);
+      launch = new Launch(device, kernels, varying, settings.synchronous());
       products = new Products(device, settings.precision());
     } catch (RuntimeException | LinkageError e) {
-      device.close();
+      Closing.after(e, device::close);
       throw e;
     }
   }
 
   /** Starts an operation: names it for messages, and gives its workspace back. */
   void begin(Supplier<String> description) {
-    device.operation(description);
     workspace.reset();
+    device.queue().operation(description);
   }
 
   Device device() {
@@ -128,12 +132,15 @@ final class Workbench implements AutoCloseable {
   /** Waits, then frees everything; once the device is lost there is nothing left to free. */
   @Override
   public void close() {
+    Closing closing = new Closing();
     if (!device.isLost()) {
-      products.close();
-      ring.close();
-      workspace.close();
-      kernels.close();
+      closing
+          .step(products::close)
+          .step(varying::close)
+          .step(ring::close)
+          .step(workspace::close)
+          .step(kernels::close);
     }
-    device.close();
+    closing.step(device::close).finish();
   }
 }

@@ -15,6 +15,6 @@ final class EmulatedBackend {
 
   static Backend open(BackendSettings settings, Precision precision) {
     Path kernels = CudaSettings.ofThisProcess().kernelCache();
-    return new CudaBackend(settings, new CudaSettings(precision, kernels, false));
+    return new CudaBackend(settings, new CudaSettings(precision, kernels, true, false));
   }
 }

@@ -47,6 +47,7 @@ public final class Device implements AutoCloseable {
   private static final int OLDEST_ARCHITECTURE = 80;
 
   private final int ordinal;
+  private final Queue queue;
   private final CUctx_st context = new CUctx_st();
   private final CUstream_st stream = new CUstream_st();
   private String name = "device";
@@ -55,9 +56,16 @@ public final class Device implements AutoCloseable {
   private @Nullable String lost;
   private Supplier<String> operation = () -> "opening the device";
 
-  /** Opens the device of that number. */
-  public Device(int ordinal) {
+  /**
+   * Opens the device of that number.
+   *
+   * @param recording whether sequences of work that come again are recorded as graphs
+   */
+  public Device(int ordinal, boolean recording) {
     this.ordinal = ordinal;
+    this.queue = new Queue(this, recording);
+    queue.define(Queue.Kind.ZERO, this::enqueueZero);
+    queue.define(Queue.Kind.COPY, this::enqueueCopy);
     int[] device = new int[1];
     check(cuInit(0), "cuInit");
     check(cuDeviceGet(device, ordinal), "cuDeviceGet");
@@ -75,9 +83,9 @@ public final class Device implements AutoCloseable {
     try {
       enter();
       check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-    } catch (CudaException e) {
-      cuDevicePrimaryCtxRelease(ordinal);
-      throw e;
+    } catch (RuntimeException e) {
+      throw Closing.after(
+          e, () -> check(cuDevicePrimaryCtxRelease(ordinal), "cuDevicePrimaryCtxRelease"));
     }
   }
 
@@ -94,6 +102,11 @@ public final class Device implements AutoCloseable {
   /** Whether an error made it unusable for the rest of the process, or it was closed. */
   public boolean isLost() {
     return lost != null;
+  }
+
+  /** The way to the stream. */
+  public Queue queue() {
+    return queue;
   }
 
   CUstream_st stream() {
@@ -128,6 +141,7 @@ public final class Device implements AutoCloseable {
   /** Waits until everything queued has finished. */
   public void synchronize() {
     enter();
+    queue.flush();
     check(cuStreamSynchronize(stream), "cuStreamSynchronize");
   }
 
@@ -176,25 +190,36 @@ public final class Device implements AutoCloseable {
   /** Waits for queued work, then frees; nothing is left to free once the device is lost. */
   public void free(long address) {
     if (lost == null) {
-      synchronize();
-      check(cuMemFree(address), "cuMemFree");
+      new Closing()
+          .step(this::synchronize)
+          .step(() -> check(cuMemFree(address), "cuMemFree"))
+          .finish();
     }
   }
 
-  /** Enqueues zeroing. */
+  /** Queues zeroing. */
   public void zero(long address, long bytes) {
-    enter();
     if (bytes > 0) {
-      check(cuMemsetD8Async(address, (byte) 0, bytes, stream), "cuMemsetD8Async");
+      enter();
+      queue.add(Queue.Kind.ZERO, new long[] {address, bytes}, 2);
     }
   }
 
-  /** Enqueues a copy within the device. */
+  private void enqueueZero(long[] words, int at) {
+    check(cuMemsetD8Async(words[at], (byte) 0, words[at + 1], stream), "cuMemsetD8Async");
+  }
+
+  /** Queues a copy within the device. */
   public void copy(long from, long to, long bytes) {
-    enter();
     if (bytes > 0) {
-      check(cuMemcpyDtoDAsync(to, from, bytes, stream), "cuMemcpyDtoDAsync");
+      enter();
+      queue.add(Queue.Kind.COPY, new long[] {from, to, bytes}, 3);
     }
+  }
+
+  private void enqueueCopy(long[] words, int at) {
+    check(
+        cuMemcpyDtoDAsync(words[at + 1], words[at], words[at + 2], stream), "cuMemcpyDtoDAsync");
   }
 
   /** Throws if a driver call failed, with what was computed and a remedy. */
@@ -238,10 +263,14 @@ public final class Device implements AutoCloseable {
   public void close() {
     operation = () -> "closing the device";
     if (lost == null) {
-      synchronize();
-      check(cuStreamDestroy(stream), "cuStreamDestroy");
-      check(cuDevicePrimaryCtxRelease(ordinal), "cuDevicePrimaryCtxRelease");
+      Closing closing =
+          new Closing()
+              .step(this::synchronize)
+              .step(queue::close)
+              .step(() -> check(cuStreamDestroy(stream), "cuStreamDestroy"))
+              .step(() -> check(cuDevicePrimaryCtxRelease(ordinal), "cuDevicePrimaryCtxRelease"));
+      lost = "the CUDA backend is closed";
+      closing.finish();
     }
-    lost = "the CUDA backend is closed";
   }
 }

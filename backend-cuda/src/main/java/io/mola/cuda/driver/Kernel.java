@@ -7,13 +7,20 @@ final class Kernel {
   /** Shared memory that a block may have without asking. */
   static final int SHARED_BYTES = 48 << 10;
 
+  private final int number;
   private final String name;
   private final CUfunc_st function;
   private int sharedLimit = SHARED_BYTES;
 
-  Kernel(String name, CUfunc_st function) {
+  Kernel(int number, String name, CUfunc_st function) {
+    this.number = number;
     this.name = name;
     this.function = function;
+  }
+
+  /** Its place among the loaded kernels. */
+  int number() {
+    return number;
   }
 
   String name() {

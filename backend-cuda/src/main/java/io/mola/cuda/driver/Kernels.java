@@ -9,7 +9,9 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.cuda.cudart.CUfunc_st;
@@ -29,6 +31,7 @@ public final class Kernels implements AutoCloseable {
   private final CubinCache cache;
   private final Map<String, CUmod_st> modules = new HashMap<>();
   private final Map<String, Kernel> kernels = new HashMap<>();
+  private final List<Kernel> loaded = new ArrayList<>();
 
   /**
    * Reads and compiles nothing yet.
@@ -49,13 +52,18 @@ public final class Kernels implements AutoCloseable {
       return known;
     }
     device.enter();
-    device.operation(() -> "loading kernel " + name + " of group " + group);
     CUfunc_st function = new CUfunc_st();
     device.check(
         cuModuleGetFunction(function, module(group), name), "cuModuleGetFunction of " + name);
-    Kernel kernel = new Kernel(name, function);
+    Kernel kernel = new Kernel(loaded.size(), name, function);
     kernels.put(name, kernel);
+    loaded.add(kernel);
     return kernel;
+  }
+
+  /** The kernel of that number. */
+  Kernel numbered(int number) {
+    return loaded.get(number);
   }
 
   private CUmod_st module(String group) {
@@ -107,10 +115,12 @@ public final class Kernels implements AutoCloseable {
   @Override
   public void close() {
     device.operation(() -> "unloading kernels");
+    Closing closing = new Closing();
     for (CUmod_st module : modules.values()) {
-      device.check(cuModuleUnload(module), "cuModuleUnload");
+      closing.step(() -> device.check(cuModuleUnload(module), "cuModuleUnload"));
     }
     modules.clear();
     kernels.clear();
+    closing.finish();
   }
 }

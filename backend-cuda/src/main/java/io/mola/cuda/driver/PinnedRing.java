@@ -67,6 +67,7 @@ public final class PinnedRing implements AutoCloseable {
    */
   public void upload(long to, long bytes, int unit, Filler filler) {
     device.enter();
+    device.queue().flush();
     for (long done = 0; done < bytes; ) {
       Slot slot = slotFor(bytes - done, unit);
       int part = (int) Math.min(bytes - done, (SLOT_BYTES - slot.used) / unit * (long) unit);
@@ -85,6 +86,7 @@ public final class PinnedRing implements AutoCloseable {
   /** Waits for all queued work, and copies to the host. */
   public void download(long from, long bytes, int unit, Reader reader) {
     device.enter();
+    device.queue().flush();
     int largest = SLOT_BYTES / unit * unit;
     for (long done = 0; done < bytes; ) {
       Slot slot = next();
@@ -125,7 +127,11 @@ public final class PinnedRing implements AutoCloseable {
     Slot slot = new Slot();
     device.check(
         cuMemHostAlloc(slot.pinned, SLOT_BYTES, 0), "cuMemHostAlloc of " + SLOT_BYTES + " bytes");
-    device.check(cuEventCreate(slot.event, CU_EVENT_DISABLE_TIMING), "cuEventCreate");
+    try {
+      device.check(cuEventCreate(slot.event, CU_EVENT_DISABLE_TIMING), "cuEventCreate");
+    } catch (CudaException e) {
+      throw Closing.after(e, () -> device.check(cuMemFreeHost(slot.pinned), "cuMemFreeHost"));
+    }
     return slot;
   }
 
@@ -138,11 +144,13 @@ public final class PinnedRing implements AutoCloseable {
   @Override
   public void close() {
     device.operation(() -> "freeing pinned buffers");
-    device.synchronize();
+    Closing closing = new Closing().step(device::synchronize);
     for (Slot slot : slots) {
-      device.check(cuEventDestroy(slot.event), "cuEventDestroy");
-      device.check(cuMemFreeHost(slot.pinned), "cuMemFreeHost");
+      closing
+          .step(() -> device.check(cuEventDestroy(slot.event), "cuEventDestroy"))
+          .step(() -> device.check(cuMemFreeHost(slot.pinned), "cuMemFreeHost"));
     }
     slots.clear();
+    closing.finish();
   }
 }

@@ -22,27 +22,47 @@ public final class Products implements AutoCloseable {
   /** What NVIDIA recommends for Hopper. */
   public static final long WORKSPACE_BYTES = 32L << 20;
 
+  // Words of a command; an operand has an address, a stride, and for factors whether it is transposed.
+  private static final int STRIDE = 1;
+  private static final int TRANSPOSED = 2;
+  private static final int X = 0;
+  private static final int Y = 3;
+  private static final int SUM = 6;
+  private static final int FACTOR_TYPE = 8;
+  private static final int SUM_TYPE = 9;
+  private static final int M = 10;
+  private static final int N = 11;
+  private static final int K = 12;
+  private static final int ADD = 13;
+  private static final int COMMAND = 14;
+
   private final Device device;
   private final int compute;
   private final cublasContext handle = new cublasContext();
-  private final long workspace;
+  private long workspace;
   private final FloatPointer one = new FloatPointer(1f);
   private final FloatPointer zero = new FloatPointer(0f);
   private final Address a = new Address(0);
   private final Address b = new Address(0);
   private final Address c = new Address(0);
+  private final long[] command = new long[COMMAND];
 
   /** Opens cuBLAS on the device's stream. */
   public Products(Device device, Precision precision) {
     this.device = device;
     this.compute = precision == Precision.TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    device.queue().define(Queue.Kind.PRODUCT, this::enqueue);
     device.enter();
     check(cublasCreate_v2(handle), "cublasCreate");
-    check(cublasSetStream_v2(handle, device.stream()), "cublasSetStream");
-    workspace = device.allocate(WORKSPACE_BYTES, () -> "the workspace of cuBLAS");
-    check(
-        cublasSetWorkspace_v2(handle, new Address(workspace), WORKSPACE_BYTES),
-        "cublasSetWorkspace");
+    try {
+      check(cublasSetStream_v2(handle, device.stream()), "cublasSetStream");
+      workspace = device.allocate(WORKSPACE_BYTES, () -> "the workspace of cuBLAS");
+      check(
+          cublasSetWorkspace_v2(handle, new Address(workspace), WORKSPACE_BYTES),
+          "cublasSetWorkspace");
+    } catch (RuntimeException e) {
+      throw Closing.after(e, this::close);
+    }
   }
 
   /**
@@ -54,30 +74,51 @@ public final class Products implements AutoCloseable {
       return;
     }
     device.enter();
+    command[X] = x.address();
+    command[X + STRIDE] = x.stride();
+    command[X + TRANSPOSED] = x.transposed() ? CUBLAS_OP_T : CUBLAS_OP_N;
+    command[Y] = y.address();
+    command[Y + STRIDE] = y.stride();
+    command[Y + TRANSPOSED] = y.transposed() ? CUBLAS_OP_T : CUBLAS_OP_N;
+    command[SUM] = sum.address();
+    command[SUM + STRIDE] = sum.stride();
+    command[FACTOR_TYPE] = x.element().cudaType();
+    command[SUM_TYPE] = sum.element().cudaType();
+    command[M] = m;
+    command[N] = n;
+    command[K] = k;
+    command[ADD] = add ? 1 : 0;
+    device.queue().add(Queue.Kind.PRODUCT, command, COMMAND);
+  }
+
+  private void enqueue(long[] words, int at) {
     // cuBLAS counts columns first, where row-major matrices are their transposes: sumᵀ = yᵀ · xᵀ
     int status =
         cublasGemmEx(
             handle,
-            y.transposed() ? CUBLAS_OP_T : CUBLAS_OP_N,
-            x.transposed() ? CUBLAS_OP_T : CUBLAS_OP_N,
-            n,
-            m,
-            k,
+            (int) words[at + Y + TRANSPOSED],
+            (int) words[at + X + TRANSPOSED],
+            (int) words[at + N],
+            (int) words[at + M],
+            (int) words[at + K],
             one,
-            b.at(y.address()),
-            y.element().cudaType(),
-            y.stride(),
-            a.at(x.address()),
-            x.element().cudaType(),
-            x.stride(),
-            add ? one : zero,
-            c.at(sum.address()),
-            sum.element().cudaType(),
-            sum.stride(),
+            b.at(words[at + Y]),
+            (int) words[at + FACTOR_TYPE],
+            (int) words[at + Y + STRIDE],
+            a.at(words[at + X]),
+            (int) words[at + FACTOR_TYPE],
+            (int) words[at + X + STRIDE],
+            words[at + ADD] != 0 ? one : zero,
+            c.at(words[at + SUM]),
+            (int) words[at + SUM_TYPE],
+            (int) words[at + SUM + STRIDE],
             compute,
             CUBLAS_GEMM_DEFAULT);
     if (status != 0) {
-      check(status, "cublasGemmEx [%d, %d] x [%d, %d]".formatted(m, k, k, n));
+      check(
+          status,
+          "cublasGemmEx [%d, %d] x [%d, %d]"
+              .formatted(words[at + M], words[at + K], words[at + K], words[at + N]));
     }
   }
 
@@ -114,10 +155,16 @@ public final class Products implements AutoCloseable {
   @Override
   public void close() {
     device.operation(() -> "closing cuBLAS");
-    device.synchronize();
-    check(cublasDestroy_v2(handle), "cublasDestroy");
-    device.free(workspace);
-    one.close();
-    zero.close();
+    new Closing()
+        .step(device::synchronize)
+        .step(() -> check(cublasDestroy_v2(handle), "cublasDestroy"))
+        .step(() -> {
+          if (workspace != 0) {
+            device.free(workspace);
+          }
+        })
+        .step(one::close)
+        .step(zero::close)
+        .finish();
   }
 }

@@ -77,8 +77,10 @@ public final class Workspace implements AutoCloseable {
 
   @Override
   public void close() {
-    chunks.forEach(chunk -> device.free(chunk.address()));
+    Closing closing = new Closing();
+    chunks.forEach(chunk -> closing.step(() -> device.free(chunk.address())));
     chunks.clear();
     used = 0;
+    closing.finish();
   }
 }

@@ -42,9 +42,11 @@ struct Quad {
 //
 // Bound by memory and integer multiplies alike: 4 bytes and 10 multiply-highs per bfloat16 element
 // (H100: 132 * 64 of them per clock).
-extern "C" __global__ void drop(const act* x, act* y, i64 first, i64 size, i64 seed, int step,
-                                int stream, u32 threshold, float kept_scale) {
-  Quad quad(first, (u64)seed, step, stream);
+extern "C" __global__ void drop(const act* x, act* y, const i64* varying_first, i64 size, i64 seed,
+                                const i64* varying_step, int stream, u32 threshold,
+                                float kept_scale) {
+  i64 first = *varying_first;
+  Quad quad(first, (u64)seed, (int)*varying_step, stream);
 #pragma unroll
   for (int k = 0; k < 4; k++) {
     i64 i = quad.block * 4 + k - first;
@@ -54,9 +56,11 @@ extern "C" __global__ void drop(const act* x, act* y, i64 first, i64 size, i64 s
 }
 
 // sum += x D.  As drop, and 2 bytes more per bfloat16 element.
-extern "C" __global__ void add_dropped(const act* x, act* sum, i64 first, i64 size, i64 seed,
-                                       int step, int stream, u32 threshold, float kept_scale) {
-  Quad quad(first, (u64)seed, step, stream);
+extern "C" __global__ void add_dropped(const act* x, act* sum, const i64* varying_first, i64 size,
+                                       i64 seed, const i64* varying_step, int stream, u32 threshold,
+                                       float kept_scale) {
+  i64 first = *varying_first;
+  Quad quad(first, (u64)seed, (int)*varying_step, stream);
 #pragma unroll
   for (int k = 0; k < 4; k++) {
     i64 i = quad.block * 4 + k - first;

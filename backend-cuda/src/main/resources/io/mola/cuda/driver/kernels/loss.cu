@@ -52,15 +52,15 @@ extern "C" __global__ void cross_entropy(const float* logits, const int* targets
 // Bound by memory: 4 bytes read and 2 written per logit.
 extern "C" __global__ void cross_entropy_gradient(const float* logits, const float2* statistics,
                                                   const int* targets, const int* weights,
-                                                  float factor, int vocabulary, int first,
-                                                  int columns, act* to, int whole) {
+                                                  const double* varying_factor, int vocabulary,
+                                                  int first, int columns, act* to, int whole) {
   i64 t = blockIdx.x;
   int at = (blockIdx.y * blockDim.x + threadIdx.x) * PACK;
   if (at >= columns) return;
   float v[PACK];
   load_pack(logits + t * vocabulary + first, at, columns, whole, v);
   float largest = statistics[t].x, inverse = statistics[t].y;
-  float scale = factor * weights[t];
+  float scale = (float)*varying_factor * weights[t];
   int target = targets[t] - first - at;
 #pragma unroll
   for (int i = 0; i < PACK; i++)

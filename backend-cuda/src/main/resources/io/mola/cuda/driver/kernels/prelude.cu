@@ -2,6 +2,9 @@
 // included, so that NVRTC needs no include path. The same source also compiles as C++ against an
 // emulator of CUDA threads (CUDA_EMU), which has no inline assembly.
 //
+// Parameters named varying_... point to numbers that change from step to step, so that a recorded step
+// stays right.
+//
 // act is the type of activations and of the operands of products: bfloat16, or float where
 // ACTIVATION_BF16 is 0. Sums are float or double throughout.
 

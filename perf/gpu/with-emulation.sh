@@ -17,6 +17,8 @@ libraries=$("$root/backend-cuda/src/test/native/build.sh" "$root/backend-cuda/ta
 export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 # compiled kernels go with the libraries, not into the user's cache
 export MOLA_CUDA_CACHE="${MOLA_CUDA_CACHE:-$libraries/kernels}"
+# no speed to gain from bfloat16 here, and recorded numbers are float32
+export MOLA_CUDA_PRECISION="${MOLA_CUDA_PRECISION:-f32}"
 # JavaCPP prefers an installed CUDA to the library path, but not to this property.
 if ls /usr/local/cuda*/lib64/libcublas.so.13 /usr/lib64/libcublas.so.13 >/dev/null 2>&1; then
   export JDK_JAVA_OPTIONS="${JDK_JAVA_OPTIONS:-} -Dorg.bytedeco.javacpp.platform.linkpath=$libraries \

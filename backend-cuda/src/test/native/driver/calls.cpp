@@ -94,11 +94,12 @@ using namespace emulation;
 
 EXPORTED void emu_lock() { lock().lock(); }
 EXPORTED void emu_unlock() { lock().unlock(); }
+EXPORTED void emu_count_call(const char* name) { calls()[name]++; }
 EXPORTED void emu_count(const char* kind, long change) { live()[kind] += change; }
 EXPORTED int emu_device_error() { return device_error(); }
 
 EXPORTED int emu_enter(const char* function, Needs needs) {
-  calls()[function]++;
+  emu_count_call(function);
   if (int status = injected(function)) return status;
   if (needs == Needs::anytime) return SUCCESS;
   if (!driver_initialised()) return NOT_INITIALIZED;

@@ -47,6 +47,9 @@ EXPORTED int emu_enter(const char* function, emulation::Needs needs);
 EXPORTED void emu_lock();
 EXPORTED void emu_unlock();
 
+// Counts a call, or a run of "kernel NAME".
+EXPORTED void emu_count_call(const char* name);
+
 // Live objects by kind, for leak checks; `change` is +1 or -1.
 EXPORTED void emu_count(const char* kind, long change);
 
@@ -58,7 +61,7 @@ EXPORTED int emu_enqueue(void* stream, const char* name, int (*operation)(void*)
 EXPORTED void emu_forget_live_objects();
 EXPORTED int emu_clear_faults();
 
-// The status of the device error that stays until its context is gone, or 0.
+// The status of the device error, which stays, or 0.
 EXPORTED int emu_device_error();
 
 namespace emulation {

@@ -132,8 +132,8 @@ EXPORTED int cuDevicePrimaryCtxRetain(void** context, int device) {
   return SUCCESS;
 }
 
-// The last release destroys the context with all that lives in it, and clears its error. What was
-// still alive stays in the counts, as a leak, unless the device had failed.
+// The last release destroys the context with all that lives in it; that stays in the counts, as a
+// leak. An error of the device outlives its context: only a new process can go on.
 EXPORTED int cuDevicePrimaryCtxRelease_v2(int device) {
   Call call(__func__, Needs::driver);
   if (device != 0) return INVALID_DEVICE;
@@ -143,9 +143,8 @@ EXPORTED int cuDevicePrimaryCtxRelease_v2(int device) {
     destroy_streams();
     destroy_modules();
     destroy_allocations();
-    error = 0;
   }
-  return call.status;
+  return call.status ? call.status : error;
 }
 
 EXPORTED int cuDevicePrimaryCtxReset_v2(int device) {
@@ -154,8 +153,7 @@ EXPORTED int cuDevicePrimaryCtxReset_v2(int device) {
   destroy_streams();
   destroy_modules();
   destroy_allocations();
-  error = 0;
-  return SUCCESS;
+  return error;
 }
 
 // For tests: as if the process had just begun.

@@ -6,7 +6,7 @@ namespace emulation {
 bool driver_initialised();
 bool has_current_context();
 
-// An error of the device stays until the primary context is destroyed: every call returns it.
+// An error of the device stays as long as the process: every call returns it.
 int device_error();
 void set_device_error(int status);
 

@@ -35,9 +35,9 @@ struct Function {
 };
 
 struct Module {
-  void* library;
-  int file;
-  const KernelTable* table;
+  int file = -1;
+  void* library = nullptr;
+  const KernelTable* table = nullptr;
   std::vector<std::unique_ptr<Function>> functions;
 };
 
@@ -60,20 +60,29 @@ bool is_whole(const ImageHeader& h, const void* library) {
          h.checksum == checksum(library, h.bytes);
 }
 
-// The library through a file in memory: nothing on disk can vanish while the image lives on. The file
-// stays open as long, since the loader knows libraries by path: two with one number would be one.
-void* open_library(const char* bytes, size_t count, int& file) {
-  file = memfd_create("emulated-cubin", MFD_CLOEXEC);
-  if (file < 0) return nullptr;
+// The library through a file in memory: nothing on disk can vanish while the image lives on. The
+// file stays open as long as the module, since the loader takes equal paths for the same library.
+bool open_library(const char* bytes, size_t count, Module& module) {
+  module.file = memfd_create("emulated-cubin", MFD_CLOEXEC);
+  if (module.file < 0) return false;
   for (size_t done = 0; done < count;) {
-    ssize_t n = write(file, bytes + done, count - done);
-    if (n <= 0) break;
+    ssize_t n = write(module.file, bytes + done, count - done);
+    if (n <= 0) return false;
     done += static_cast<size_t>(n);
   }
-  std::string path = "/proc/self/fd/" + std::to_string(file);
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) fprintf(stderr, "emulation: %s\n", dlerror());
-  return library;
+  std::string path = "/proc/self/fd/" + std::to_string(module.file);
+  module.library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!module.library) {
+    fprintf(stderr, "emulation: %s\n", dlerror());
+    return false;
+  }
+  module.table = static_cast<const KernelTable*>(dlsym(module.library, "emulated_module"));
+  return module.table != nullptr;
+}
+
+void close_library(const Module& module) {
+  if (module.library) dlclose(module.library);
+  if (module.file >= 0) close(module.file);
 }
 
 int load(void** handle, const void* image) {
@@ -84,21 +93,18 @@ int load(void** handle, const void* image) {
   if (h.sources != EMULATION_SOURCES) return NO_BINARY_FOR_GPU;
   const char* bytes = static_cast<const char*>(image) + sizeof h;
   if (!is_whole(h, bytes)) return INVALID_IMAGE;
-  int file = -1;
-  void* library = open_library(bytes, h.bytes, file);
-  void* table = library ? dlsym(library, "emulated_module") : nullptr;
-  if (!table) {
-    close(file);
+  auto module = std::make_unique<Module>();
+  if (!open_library(bytes, h.bytes, *module)) {
+    close_library(*module);
     return INVALID_IMAGE;
   }
-  auto* module = new Module{library, file, static_cast<const KernelTable*>(table), {}};
   for (unsigned i = 0; i < module->table->count; i++) {
     module->functions.push_back(std::make_unique<Function>(
-        Function{module, &module->table->kernels[i], usual_shared_bytes}));
+        Function{module.get(), &module->table->kernels[i], usual_shared_bytes}));
   }
-  modules().insert(module);
+  *handle = module.get();
+  modules().insert(module.release());
   emu_count("module", 1);
-  *handle = module;
   return SUCCESS;
 }
 
@@ -111,7 +117,9 @@ struct Launched {
 
   int run() {
     const Kernel& kernel = *function.kernel;
-    if (int status = injected((std::string("kernel ") + kernel.name).c_str())) return status;
+    std::string name = std::string("kernel ") + kernel.name;
+    emu_count_call(name.c_str());
+    if (int status = injected(name.c_str())) return status;
     std::vector<void*> pointers;
     for (auto& argument : arguments) pointers.push_back(argument.data());
     Launch launch{function.module->table, &kernel, grid, block, shared_bytes, pointers.data()};
@@ -136,8 +144,7 @@ int check(const Function& f, uint3 grid, uint3 block, unsigned shared_bytes) {
 
 void destroy_modules() {
   for (Module* module : modules()) {
-    dlclose(module->library);
-    close(module->file);
+    close_library(*module);
     delete module;
   }
   modules().clear();
@@ -162,8 +169,7 @@ EXPORTED int cuModuleUnload(void* handle) {
   auto* module = static_cast<Module*>(handle);
   if (!modules().erase(module)) return INVALID_HANDLE;
   finish_all();
-  dlclose(module->library);
-  close(module->file);
+  close_library(*module);
   delete module;
   emu_count("module", -1);
   return call.status;

@@ -59,6 +59,7 @@ void emu_set_late(int);
 void emu_set_memory(size_t);
 int emu_fault(const char*, long, int, int);
 int emu_clear_faults();
+void emu_reset();
 long emu_live(const char*);
 }
 

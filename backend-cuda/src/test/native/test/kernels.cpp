@@ -147,9 +147,15 @@ TEST(freedMemoryIsIllegal) {
   STATUS(700, cuCtxSynchronize());
 }
 
-TEST(theErrorGoesWithItsContext) {
+TEST(theErrorOutlivesItsContext) {
   ends_with(700, "beyond", std::vector<float>(32), 32);
-  OK(cuDevicePrimaryCtxRelease_v2(0));
+  STATUS(700, cuDevicePrimaryCtxRelease_v2(0));
+  void* context;
+  OK(cuDevicePrimaryCtxRetain(&context, 0));
+  OK(cuCtxSetCurrent(context));
+  Device x;
+  STATUS(700, cuMemAlloc_v2(&x, 4));
+  emu_reset();
   start();
   CHECK(download<float>(upload(ramp(3)), 3)[2] == 3);
 }

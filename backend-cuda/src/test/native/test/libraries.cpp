@@ -136,6 +136,20 @@ TEST(imagesAreSelfContained) {
   OK(cuModuleUnload(module));
 }
 
+TEST(modulesAreApart) {
+  start();
+  std::vector<void*> functions;
+  for (const char* value : {"1", "2", "3"}) {
+    Program program(std::string("extern \"C\" __global__ void set(int* x) { *x = ") + value + "; }");
+    functions.push_back(program.function("set"));
+  }
+  Device x = upload(std::vector<int>(1));
+  for (int i = 0; i < 3; i++) {
+    OK(launch(functions[i], 1, 1, 0, x));
+    CHECK(download<int>(x, 1)[0] == i + 1);
+  }
+}
+
 TEST(damagedImagesAreRefused) {
   start();
   const std::vector<char> image = compile(trivial);

@@ -24,6 +24,4 @@ if ls /usr/local/cuda*/lib64/libcublas.so.13 /usr/lib64/libcublas.so.13 >/dev/nu
   export JDK_JAVA_OPTIONS="${JDK_JAVA_OPTIONS:-} -Dorg.bytedeco.javacpp.platform.linkpath=$libraries \
     -Dorg.bytedeco.javacpp.cachedir=$libraries/javacpp"
 fi
-# Without tensor cores nothing is gained by bfloat16, and float32 can be held to recorded runs.
-export MOLA_CUDA_PRECISION="${MOLA_CUDA_PRECISION:-f32}"
 exec "$@"

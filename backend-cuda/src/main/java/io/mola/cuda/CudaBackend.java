@@ -54,6 +54,11 @@ final class CudaBackend implements Backend {
     return memory.store().streamedBytes();
   }
 
+  /** How many uses of streamed matrices found them on the device, or on their way. */
+  long fetchedAhead() {
+    return memory.store().host().fetchedAhead();
+  }
+
   @Override
   public String name() {
     return "cuda";

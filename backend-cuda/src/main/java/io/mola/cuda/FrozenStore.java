@@ -43,6 +43,7 @@ final class FrozenStore implements AutoCloseable {
   private final List<CudaFrozenMatrix> unverified = new ArrayList<>();
   private final Map<CudaFrozenMatrix, MalformedFileException> damaged = new HashMap<>();
   private long streamedBytes;
+  private long reportedBytes;
 
   /**
    * An empty store.
@@ -219,14 +220,16 @@ final class FrozenStore implements AutoCloseable {
     matrix.onHost(block);
     device.queue().stopRecording();
     streamedBytes += block.bytes();
-    LOG.log(
-        Level.WARNING,
-        "{0} and all frozen weights do not fit {1}: {2} MiB stream from host memory, about {3} ms"
-            + " for each pass over them",
-        matrix.stored().name(),
-        device.label(),
-        (streamedBytes >> 20) + 1,
-        Math.round(1e3 * streamedBytes / BYTES_PER_SECOND));
+    if (streamedBytes >= 2 * reportedBytes) {
+      reportedBytes = streamedBytes;
+      LOG.log(
+          Level.WARNING,
+          "frozen weights do not fit {0}: {1} MiB and more stream from host memory, which costs"
+              + " about {2} ms for each pass over them",
+          device.label(),
+          (streamedBytes >> 20) + 1,
+          Math.round(1e3 * streamedBytes / BYTES_PER_SECOND));
+    }
   }
 
   /** Waits for queued work, then frees the matrix. */

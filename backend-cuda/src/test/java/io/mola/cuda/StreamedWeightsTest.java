@@ -55,10 +55,12 @@ class StreamedWeightsTest {
     long encoded = LAYERS * QuantType.Q4_K.rowBytes(SIZE) * SIZE;
 
     // half of it is kept free of decoded matrices, so that some are decoded and some are not
-    List<float[]> actual =
-        passes(QuantType.Q4_K, 2 * (REST + encoded + 4 * decoded), false, Long.MAX_VALUE);
+    long memory = 2 * (REST + encoded + 4 * decoded);
+    List<float[]> actual = passes(QuantType.Q4_K, memory, false, Long.MAX_VALUE);
+    List<float[]> shrunk = passes(QuantType.Q4_K, memory, false, Long.MAX_VALUE, memory / 2);
 
     assertThat(actual).usingRecursiveComparison().isEqualTo(expected);
+    assertThat(shrunk).usingRecursiveComparison().isEqualTo(expected);
   }
 
   @Test
@@ -78,9 +80,18 @@ class StreamedWeightsTest {
     return EmulatedBackend.open(new BackendSettings(1, weightCacheBytes), Precision.F32, true);
   }
 
-  /** Two steps of forward and backward through all layers, with a plan allocated behind them. */
   private static List<float[]> passes(
       QuantType type, long deviceMemory, boolean streams, long weightCacheBytes) {
+    return passes(type, deviceMemory, streams, weightCacheBytes, ROWS * SIZE * Float.BYTES);
+  }
+
+  /** Three steps of forward and backward through all layers, with a plan allocated behind them. */
+  private static List<float[]> passes(
+      QuantType type,
+      long deviceMemory,
+      boolean streams,
+      long weightCacheBytes,
+      long planBytes) {
     Emulator.instance().deviceMemory(deviceMemory);
     List<float[]> results = new ArrayList<>();
     try (CudaBackend backend = open(weightCacheBytes)) {
@@ -95,13 +106,18 @@ class StreamedWeightsTest {
           new MemoryPlan.Builder()
               .activation("a", ROWS, SIZE)
               .activation("b", ROWS, SIZE)
+              .f32("rest of the plan", (int) (planBytes / SIZE / Float.BYTES), SIZE)
               .build();
       try (Region region = backend.memory().allocate(plan)) {
-        for (int step = 0; step < 2; step++) {
+        for (int step = 0; step < 3; step++) {
           results.add(pass(backend, layers, region, step));
         }
       }
       assertThat(backend.streamedBytes() > 0).isEqualTo(streams);
+      if (streams) {
+        // the second and third step go as the first did
+        assertThat(backend.fetchedAhead()).isGreaterThan(LAYERS);
+      }
       layers.forEach(FrozenMatrix::close);
       assertThat(backend.streamedBytes()).isZero();
     }

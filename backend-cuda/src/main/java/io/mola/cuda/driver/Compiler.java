@@ -21,6 +21,7 @@ import org.bytedeco.javacpp.SizeTPointer;
  * compiler newer than the driver is refused.
  */
 final class Compiler {
+  private static final int COMPILATION = 6; // NVRTC_ERROR_COMPILATION
   private static final String LINE_BREAKS = "\\s*\\R\\s*";
 
   private Compiler() {}
@@ -53,7 +54,9 @@ final class Compiler {
           name);
       try {
         int status = nvrtcCompileProgram(program, options.size(), arguments);
-        if (status != 0) {
+        if (status != COMPILATION) {
+          check(status, "nvrtcCompileProgram", name);
+        } else {
           throw new CudaException(
               "kernels %s do not compile for %s with NVRTC %s: %s"
                   .formatted(

@@ -22,6 +22,9 @@ import static org.bytedeco.cuda.global.cudart.cuStreamSynchronize;
 
 import io.mola.core.failure.UsageException;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.bytedeco.cuda.cudart.CUctx_st;
@@ -55,6 +58,7 @@ public final class Device implements AutoCloseable {
   private int architecture;
   private @Nullable Thread current;
   private @Nullable String lost;
+  private final Set<Long> live = new LinkedHashSet<>();
   private BooleanSupplier shortage = () -> false;
   private Supplier<String> operation = () -> "opening the device";
 
@@ -170,6 +174,7 @@ public final class Device implements AutoCloseable {
                   Remedy.of(Remedy.OUT_OF_MEMORY)));
     }
     check(status, "cuMemAlloc of " + bytes + " bytes");
+    live.add(address[0]);
     return address[0];
   }
 
@@ -199,7 +204,7 @@ public final class Device implements AutoCloseable {
 
   /** Waits for queued work, then frees; nothing is left to free once the device is lost. */
   public void free(long address) {
-    if (lost == null) {
+    if (lost == null && live.remove(address)) {
       new Closing()
           .step(this::synchronize)
           .step(() -> check(cuMemFree(address), "cuMemFree"))
@@ -273,10 +278,10 @@ public final class Device implements AutoCloseable {
   public void close() {
     operation = () -> "closing the device";
     if (lost == null) {
-      Closing closing =
-          new Closing()
-              .step(this::synchronize)
-              .step(queue::close)
+      Closing closing = new Closing().step(this::synchronize).step(queue::close);
+      // whoever failed while it started could not give back everything
+      List.copyOf(live).forEach(address -> closing.step(() -> free(address)));
+      closing
               .step(() -> check(cuStreamDestroy(stream), "cuStreamDestroy"))
               .step(() -> check(cuDevicePrimaryCtxRelease(ordinal), "cuDevicePrimaryCtxRelease"));
       lost = "the CUDA backend is closed";

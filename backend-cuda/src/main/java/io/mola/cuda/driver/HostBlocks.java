@@ -17,8 +17,10 @@ import static org.bytedeco.cuda.global.cudart.cuStreamWaitEvent;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.javacpp.Pointer;
@@ -33,15 +35,16 @@ import org.jspecify.annotations.Nullable;
  */
 public final class HostBlocks implements AutoCloseable {
   private static final int CONTEXT = 4;
-  private static final int BUFFERS = 2;
 
   private final Device device;
   private final CUstream_st copies = new CUstream_st();
-  private final Buffer[] buffers = new Buffer[BUFFERS];
+  private final List<Buffer> buffers = List.of(new Buffer(), new Buffer());
   private final Deque<HostBlock> recent = new ArrayDeque<>();
   private final Map<List<HostBlock>, HostBlock> successors = new HashMap<>();
+  private final Set<HostBlock> live = new LinkedHashSet<>();
   private long largest;
   private long bufferBytes;
+  private long ahead;
   private boolean open;
 
   /** A place for a block on the device. */
@@ -62,13 +65,20 @@ public final class HostBlocks implements AutoCloseable {
     this.device = device;
   }
 
+  /** How many fetches found their block on the device, or on its way. */
+  public long fetchedAhead() {
+    return ahead;
+  }
+
   /** Pinned memory of that size, with unknown content. */
   public HostBlock allocate(long bytes) {
     device.enter();
     Pointer pinned = new Address(0);
     device.check(cuMemHostAlloc(pinned, bytes, 0), "cuMemHostAlloc of " + bytes + " bytes");
     largest = Math.max(largest, bytes);
-    return new HostBlock(pinned, bytes);
+    HostBlock block = new HostBlock(pinned, bytes);
+    live.add(block);
+    return block;
   }
 
   /** Waits for queued work, then copies device memory to the block. */
@@ -93,6 +103,8 @@ public final class HostBlocks implements AutoCloseable {
     if (buffer == null) {
       buffer = otherThan(recent.peekLast());
       copy(block, buffer);
+    } else {
+      ahead++;
     }
     device.check(cuStreamWaitEvent(device.stream(), buffer.filled, 0), "cuStreamWaitEvent");
     List<HostBlock> context = List.copyOf(recent);
@@ -140,18 +152,22 @@ public final class HostBlocks implements AutoCloseable {
   }
 
   private Buffer otherThan(@Nullable HostBlock block) {
-    return block != null && buffers[0].holds == block ? buffers[1] : buffers[0];
+    Buffer first = buffers.getFirst();
+    return block != null && first.holds == block ? buffers.getLast() : first;
   }
 
   /** Stream, events and buffers; larger buffers where a larger block has come. */
   private void open() {
     if (!open) {
-      open = true;
       device.check(cuStreamCreate(copies, CU_STREAM_NON_BLOCKING), "cuStreamCreate");
-      for (int i = 0; i < BUFFERS; i++) {
-        buffers[i] = new Buffer();
-        device.check(cuEventCreate(buffers[i].filled, CU_EVENT_DISABLE_TIMING), "cuEventCreate");
-        device.check(cuEventCreate(buffers[i].read, CU_EVENT_DISABLE_TIMING), "cuEventCreate");
+      open = true;
+    }
+    for (Buffer buffer : buffers) {
+      if (buffer.filled.isNull()) {
+        device.check(cuEventCreate(buffer.filled, CU_EVENT_DISABLE_TIMING), "cuEventCreate");
+      }
+      if (buffer.read.isNull()) {
+        device.check(cuEventCreate(buffer.read, CU_EVENT_DISABLE_TIMING), "cuEventCreate");
       }
     }
     if (bufferBytes < largest) {
@@ -180,6 +196,7 @@ public final class HostBlocks implements AutoCloseable {
 
   /** Waits for queued work, then frees the block. */
   public void free(HostBlock block) {
+    live.remove(block);
     device.synchronize();
     if (open) {
       device.check(cuStreamSynchronize(copies), "cuStreamSynchronize");
@@ -193,21 +210,30 @@ public final class HostBlocks implements AutoCloseable {
     device.check(cuMemFreeHost(block.pinned()), "cuMemFreeHost");
   }
 
-  /** Frees the buffers on the device; blocks are freed by whoever allocated them. */
+  /** Waits for queued work, then frees everything. */
   @Override
   public void close() {
-    if (!open) {
-      return;
+    Closing closing = new Closing();
+    List.copyOf(live).forEach(block -> closing.step(() -> free(block)));
+    if (open) {
+      open = false;
+      closing.step(device::synchronize);
+      closeBuffers(closing);
     }
-    open = false;
-    Closing closing = new Closing().step(device::synchronize).step(this::freeBuffers);
+    closing.finish();
+  }
+
+  private void destroy(CUevent_st event) {
+    if (!event.isNull()) {
+      device.check(cuEventDestroy(event), "cuEventDestroy");
+    }
+  }
+
+  private void closeBuffers(Closing closing) {
+    closing.step(this::freeBuffers);
     for (Buffer buffer : buffers) {
-      closing
-          .step(() -> device.check(cuEventDestroy(buffer.filled), "cuEventDestroy"))
-          .step(() -> device.check(cuEventDestroy(buffer.read), "cuEventDestroy"));
+      closing.step(() -> destroy(buffer.filled)).step(() -> destroy(buffer.read));
     }
-    closing
-        .step(() -> device.check(cuStreamDestroy(copies), "cuStreamDestroy"))
-        .finish();
+    closing.step(() -> device.check(cuStreamDestroy(copies), "cuStreamDestroy"));
   }
 }

@@ -53,8 +53,8 @@ public final class Products implements AutoCloseable {
     this.compute = precision == Precision.TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     device.queue().define(Queue.Kind.PRODUCT, this::enqueue);
     device.enter();
-    check(cublasCreate_v2(handle), "cublasCreate");
     try {
+      check(cublasCreate_v2(handle), "cublasCreate");
       check(cublasSetStream_v2(handle, device.stream()), "cublasSetStream");
       workspace = device.allocate(WORKSPACE_BYTES, () -> "the workspace of cuBLAS");
       check(
@@ -157,7 +157,11 @@ public final class Products implements AutoCloseable {
     device.operation(() -> "closing cuBLAS");
     new Closing()
         .step(device::synchronize)
-        .step(() -> check(cublasDestroy_v2(handle), "cublasDestroy"))
+        .step(() -> {
+          if (!handle.isNull()) {
+            check(cublasDestroy_v2(handle), "cublasDestroy");
+          }
+        })
         .step(() -> {
           if (workspace != 0) {
             device.free(workspace);

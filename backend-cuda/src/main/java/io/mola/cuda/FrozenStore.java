@@ -24,9 +24,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * All frozen matrices. Each is kept in its file encoding, or decoded where that takes no more
- * memory, or while the budget for it and half of the device's memory last. Where an allocation finds
- * too little device memory, matrices that grew by decoding shrink again, and then the last ones move
- * to pinned host memory and stream from there at each use; results keep their bits.
+ * memory, or while the budget for it and half of the device's memory last. Where an allocation
+ * finds too little device memory, matrices that grew by decoding shrink again, and then the last
+ * ones move to pinned host memory and stream from there at each use; results keep their bits.
  */
 final class FrozenStore implements AutoCloseable {
   private static final Logger LOG = System.getLogger(FrozenStore.class.getName());
@@ -121,8 +121,7 @@ final class FrozenStore implements AutoCloseable {
             .filter(CudaFrozenMatrix::hasGrown)
             .mapToLong(CudaFrozenMatrix::decodedBytes)
             .sum();
-    return bytes <= decodedBudget - grown
-        && device.freeBytes() - bytes > device.totalBytes() / 2;
+    return bytes <= decodedBudget - grown && device.freeBytes() - bytes > device.totalBytes() / 2;
   }
 
   private boolean isStoredAsActivation(QuantType type) {
@@ -162,8 +161,8 @@ final class FrozenStore implements AutoCloseable {
 
   /**
    * Throws if the matrix has a value that is not finite. The device looked at load; the host asks
-   * for the answer once for all matrices loaded so far, which is the only wait, and searches the row
-   * only where there is one.
+   * for the answer once for all matrices loaded so far, which is the only wait, and searches the
+   * row only where there is one.
    */
   void requireFinite(CudaFrozenMatrix matrix) {
     if (!unverified.isEmpty()) {

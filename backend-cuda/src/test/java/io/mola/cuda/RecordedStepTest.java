@@ -51,9 +51,7 @@ class RecordedStepTest {
     try (CudaBackend recorded = open(true);
         CudaBackend direct = open(false)) {
       for (int rows : new int[] {7, 5, 7, 6, 5}) {
-        assertThat(train(recorded, rows))
-            .usingRecursiveComparison()
-            .isEqualTo(train(direct, rows));
+        assertThat(train(recorded, rows)).usingRecursiveComparison().isEqualTo(train(direct, rows));
       }
     }
   }
@@ -94,8 +92,7 @@ class RecordedStepTest {
 
   private static void step(Backend backend, Region region, FrozenMatrix w, int step) {
     Tensor p = region.tensor("p");
-    Member member =
-        new Member(1, RANK, 1, 0.5f, 0, -1, p.slice((long) RANK * IN, RANK, IN));
+    Member member = new Member(1, RANK, 1, 0.5f, 0, -1, p.slice((long) RANK * IN, RANK, IN));
     backend
         .adapters()
         .forward(

@@ -21,9 +21,9 @@ import io.mola.testdata.QuantisedMatrices;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.api.Test;
 
 /** Where device memory is short, frozen matrices stream from host memory and change no bit. */
 @OnEmulatedCuda
@@ -32,7 +32,9 @@ class StreamedWeightsTest {
   private static final int LAYERS = 8;
   private static final int ROWS = 3;
 
-  /** What is not weights, tiles or buffers: the workspace of cuBLAS, the plan and single numbers. */
+  /**
+   * What is not weights, tiles or buffers: the workspace of cuBLAS, the plan and single numbers.
+   */
   private static final long REST = Products.WORKSPACE_BYTES + (256 << 10);
 
   @ParameterizedTest
@@ -87,11 +89,7 @@ class StreamedWeightsTest {
 
   /** Three steps of forward and backward through all layers, with a plan allocated behind them. */
   private static List<float[]> passes(
-      QuantType type,
-      long deviceMemory,
-      boolean streams,
-      long weightCacheBytes,
-      long planBytes) {
+      QuantType type, long deviceMemory, boolean streams, long weightCacheBytes, long planBytes) {
     Emulator.instance().deviceMemory(deviceMemory);
     List<float[]> results = new ArrayList<>();
     try (CudaBackend backend = open(weightCacheBytes)) {
@@ -124,8 +122,7 @@ class StreamedWeightsTest {
     return results;
   }
 
-  private static float[] pass(
-      Backend backend, List<FrozenMatrix> layers, Region region, int seed) {
+  private static float[] pass(Backend backend, List<FrozenMatrix> layers, Region region, int seed) {
     Tensor a = region.tensor("a");
     Tensor b = region.tensor("b");
     backend.memory().upload(HostTensor.random(ROWS, SIZE, 1, new Random(seed)).values(), a);

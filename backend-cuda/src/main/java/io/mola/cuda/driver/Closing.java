@@ -2,7 +2,9 @@ package io.mola.cuda.driver;
 
 import org.jspecify.annotations.Nullable;
 
-/** Several steps of giving something back: all of them run, and then the first failure is thrown. */
+/**
+ * Several steps of giving something back: all of them run, and then the first failure is thrown.
+ */
 public final class Closing {
   private @Nullable RuntimeException first;
 

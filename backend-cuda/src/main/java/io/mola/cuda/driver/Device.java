@@ -233,8 +233,7 @@ public final class Device implements AutoCloseable {
   }
 
   private void enqueueCopy(long[] words, int at) {
-    check(
-        cuMemcpyDtoDAsync(words[at + 1], words[at], words[at + 2], stream), "cuMemcpyDtoDAsync");
+    check(cuMemcpyDtoDAsync(words[at + 1], words[at], words[at + 2], stream), "cuMemcpyDtoDAsync");
   }
 
   /** Throws if a driver call failed, with what was computed and a remedy. */
@@ -282,8 +281,8 @@ public final class Device implements AutoCloseable {
       // whoever failed while it started could not give back everything
       List.copyOf(live).forEach(address -> closing.step(() -> free(address)));
       closing
-              .step(() -> check(cuStreamDestroy(stream), "cuStreamDestroy"))
-              .step(() -> check(cuDevicePrimaryCtxRelease(ordinal), "cuDevicePrimaryCtxRelease"));
+          .step(() -> check(cuStreamDestroy(stream), "cuStreamDestroy"))
+          .step(() -> check(cuDevicePrimaryCtxRelease(ordinal), "cuDevicePrimaryCtxRelease"));
       lost = "the CUDA backend is closed";
       closing.finish();
     }

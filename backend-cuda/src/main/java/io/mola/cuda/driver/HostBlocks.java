@@ -86,8 +86,7 @@ public final class HostBlocks implements AutoCloseable {
     device.enter();
     device.queue().flush();
     device.check(
-        cuMemcpyDtoHAsync(to.pinned(), address, to.bytes(), device.stream()),
-        "cuMemcpyDtoHAsync");
+        cuMemcpyDtoHAsync(to.pinned(), address, to.bytes(), device.stream()), "cuMemcpyDtoHAsync");
     device.synchronize();
   }
 

@@ -12,8 +12,9 @@ import org.bytedeco.javacpp.PointerPointer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Queues one kernel after the other: {@code launch.of("norm", "rms_forward").i64(x).i32(d).run(rows,
- * threads)}. Blocks of arguments are made once and reused, so that a launch allocates nothing.
+ * Queues one kernel after the other: {@code launch.of("norm",
+ * "rms_forward").i64(x).i32(d).run(rows, threads)}. Blocks of arguments are made once and reused,
+ * so that a launch allocates nothing.
  */
 public final class Launch {
   private static final int ARGUMENTS = 32;

@@ -22,7 +22,8 @@ public final class Products implements AutoCloseable {
   /** What NVIDIA recommends for Hopper. */
   public static final long WORKSPACE_BYTES = 32L << 20;
 
-  // Words of a command; an operand has an address, a stride, and for factors whether it is transposed.
+  // Words of a command; an operand has an address, a stride, and for factors whether it is
+  // transposed.
   private static final int STRIDE = 1;
   private static final int TRANSPOSED = 2;
   private static final int X = 0;

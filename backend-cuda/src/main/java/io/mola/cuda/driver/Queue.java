@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * Work on its way to the stream: kernels, products, fills and copies within the device. Either each
  * is enqueued at once, or they are kept until something waits for them or comes from the host (a
  * copy, a free) and then go as a whole: a sequence that came before with the same addresses and
- * sizes is recorded as a CUDA graph at its second time, and is one launch from then on. Numbers that
- * change from step to step are not part of the sequence: kernels read them from device memory
+ * sizes is recorded as a CUDA graph at its second time, and is one launch from then on. Numbers
+ * that change from step to step are not part of the sequence: kernels read them from device memory
  * ({@link Varying}).
  */
 public final class Queue implements AutoCloseable {
@@ -40,11 +40,17 @@ public final class Queue implements AutoCloseable {
 
   /** The kinds of commands. */
   enum Kind {
-    KERNEL,
-    PRODUCT,
-    ZERO,
-    COPY,
-    OPERATION
+    KERNEL(0),
+    PRODUCT(1),
+    ZERO(2),
+    COPY(3),
+    OPERATION(4);
+
+    private final int code;
+
+    Kind(int code) {
+      this.code = code;
+    }
   }
 
   /** A sequence, by all its words. */
@@ -65,11 +71,9 @@ public final class Queue implements AutoCloseable {
     @Nullable CUgraphExec_st graph;
   }
 
-  private static final Kind[] KINDS = Kind.values();
-
   private final Device device;
   private boolean recording;
-  private final Action[] actions = new Action[KINDS.length];
+  private final @Nullable Action[] actions = new Action[Kind.values().length];
   private final Map<Sequence, Recording> recordings = new LinkedHashMap<>(REMEMBERED, 0.75f, true);
   private final List<Supplier<String>> operations = new ArrayList<>();
   private final List<Runnable> beforeFlush = new ArrayList<>();
@@ -85,13 +89,13 @@ public final class Queue implements AutoCloseable {
   Queue(Device device, boolean recording) {
     this.device = device;
     this.recording = recording;
-    actions[Kind.OPERATION.ordinal()] =
+    actions[Kind.OPERATION.code] =
         (command, at) -> device.operation(operations.get((int) command[at]));
   }
 
   /** Says how commands of a kind are enqueued. */
   void define(Kind kind, Action action) {
-    actions[kind.ordinal()] = action;
+    actions[kind.code] = action;
   }
 
   /** Runs before a kept sequence is enqueued: copies what it reads from the host. */
@@ -127,21 +131,21 @@ public final class Queue implements AutoCloseable {
   /** Enqueues a command, or keeps it. */
   void add(Kind kind, long[] command, int count) {
     if (!recording) {
-      action(kind).enqueue(command, 0);
+      action(kind.code).enqueue(command, 0);
       return;
     }
     if (used + count + 1 > words.length) {
       words = Arrays.copyOf(words, Math.max(2 * words.length, used + count + 1));
     }
-    words[used++] = (long) kind.ordinal() << COUNT_BITS | count;
+    words[used++] = (long) kind.code << COUNT_BITS | count;
     System.arraycopy(command, 0, words, used, count);
     used += count;
   }
 
-  private Action action(Kind kind) {
-    Action action = actions[kind.ordinal()];
+  private Action action(int code) {
+    Action action = actions[code];
     if (action == null) {
-      throw new IllegalStateException("nothing defines " + kind);
+      throw new IllegalStateException("nothing defines commands of code " + code);
     }
     return action;
   }
@@ -174,8 +178,7 @@ public final class Queue implements AutoCloseable {
 
   private void enqueue(long[] sequence) {
     for (int at = 0; at < sequence.length; ) {
-      Kind kind = KINDS[(int) (sequence[at] >> COUNT_BITS)];
-      action(kind).enqueue(sequence, at + 1);
+      action((int) (sequence[at] >> COUNT_BITS)).enqueue(sequence, at + 1);
       at += 1 + (int) sequence[at];
     }
   }
@@ -193,8 +196,7 @@ public final class Queue implements AutoCloseable {
     endCapture(graph);
     CUgraphExec_st executable = new CUgraphExec_st();
     new Closing()
-        .step(() ->
-            device.check(cuGraphInstantiate(executable, graph, 0), "cuGraphInstantiate"))
+        .step(() -> device.check(cuGraphInstantiate(executable, graph, 0), "cuGraphInstantiate"))
         .step(() -> device.check(cuGraphDestroy(graph), "cuGraphDestroy"))
         .finish();
     return executable;

@@ -7,8 +7,8 @@ import java.util.Map;
 
 /**
  * Numbers that change from step to step while everything else of a step stays: the learning rate,
- * the step of dropout. Kernels get the address of their number and not its value, so that a recorded
- * step stays right. All numbers of a sequence go to the device in one copy before it.
+ * the step of dropout. Kernels get the address of their number and not its value, so that a
+ * recorded step stays right. All numbers of a sequence go to the device in one copy before it.
  */
 public final class Varying implements AutoCloseable {
   private static final int CAPACITY = 4096;
@@ -31,7 +31,7 @@ public final class Varying implements AutoCloseable {
 
   /** Where kernels of the current sequence find these 64 bits; equal bits share a place. */
   long addressOf(long bits) {
-    int slot = slots.computeIfAbsent(bits, unused -> slots.size());
+    int slot = slots.computeIfAbsent(bits, _ -> slots.size());
     values[slot] = bits;
     return address + (long) slot * Long.BYTES;
   }

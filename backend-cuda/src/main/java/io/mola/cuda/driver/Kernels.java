@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Kernels implements AutoCloseable {
   private static final String PRELUDE = "prelude";
+  private static final String NEEDS = "// needs: ";
+  private static final String SUFFIX = ".cu";
 
   private final Device device;
   private final Element activation;
@@ -97,11 +99,20 @@ public final class Kernels implements AutoCloseable {
         + (activation == Element.BF16 ? 1 : 0)
         + "\n"
         + read(PRELUDE)
-        + read(group);
+        + withNeeds(read(group));
+  }
+
+  /** Before a source comes the file that its first line names, if it does. */
+  private static String withNeeds(String text) {
+    String first = text.substring(0, text.indexOf('\n'));
+    if (!first.startsWith(NEEDS) || !first.endsWith(SUFFIX)) {
+      return text;
+    }
+    return read(first.substring(NEEDS.length(), first.length() - SUFFIX.length())) + text;
   }
 
   private static String read(String group) {
-    String path = "kernels/" + group + ".cu";
+    String path = "kernels/" + group + SUFFIX;
     try (InputStream stream = Kernels.class.getResourceAsStream(path)) {
       if (stream == null) {
         throw new IllegalStateException("no kernel source " + path);

@@ -1,3 +1,5 @@
+// needs: visibility.cu
+//
 // Rotary embedding and causal attention over a ragged batch, without an n x n matrix (online softmax:
 // Milakov, Gimelshein 2018; tiles and recomputation: Dao et al. 2022).
 //
@@ -32,41 +34,6 @@ extern "C" __global__ void rotate(act* qk, const float* table, const int* positi
   float a = to_float(*first), b = to_float(*second);
   put(first, a * cosine - b * sine);
   put(second, b * cosine + a * sine);
-}
-
-// The rows that one query row sees: [prefix_from, prefix_to) and [from, to).
-struct Visible {
-  int prefix_from, prefix_to, from, to;
-
-  __device__ __forceinline__ bool sees(int j) const {
-    return (j >= prefix_from && j < prefix_to) || (j >= from && j < to);
-  }
-
-  // Whether any row of [first, end) is seen.
-  __device__ __forceinline__ bool overlaps(int first, int end) const {
-    return (max(first, prefix_from) < min(end, prefix_to)) || (max(first, from) < min(end, to));
-  }
-
-  __device__ __forceinline__ int first() const {
-    return prefix_from < prefix_to ? min(prefix_from, from) : from;
-  }
-};
-
-// What row t of the batch sees; without spans, t is a row of one sequence. Nothing if t is beyond n.
-__device__ __forceinline__ Visible visible_rows(const int* spans, i64 t, i64 n, int past, int window) {
-  Visible v = {0, 0, 0, 0};
-  if (t >= n) return v;
-  i64 last = t + past, start = 0;
-  if (spans) {
-    const int* span = spans + 4 * t;
-    start = span[2];
-    v.prefix_from = (int)max((i64)span[0], t - start + span[1] - window + 1);
-    v.prefix_to = span[1];
-    if (span[0] >= span[1]) v.prefix_from = v.prefix_to = 0;
-  }
-  v.from = (int)max(start, last - window + 1);
-  v.to = (int)last + 1;
-  return v;
 }
 
 // Shared memory of a block: columns are padded with zeros to a multiple of 4; rows of tiles have an
@@ -145,36 +112,6 @@ __device__ __forceinline__ void store_rows(act* to, i64 row_stride, int c, int f
   }
 }
 
-__device__ __forceinline__ float warp_max(float v) {
-  for (int lane = 16; lane > 0; lane >>= 1) v = fmaxf(v, __shfl_xor_sync(ALL_LANES, v, lane));
-  return v;
-}
-
-__device__ __forceinline__ int warp_min(int v) {
-  for (int lane = 16; lane > 0; lane >>= 1) v = min(v, __shfl_xor_sync(ALL_LANES, v, lane));
-  return v;
-}
-
-__device__ __forceinline__ int warp_max(int v) {
-  for (int lane = 16; lane > 0; lane >>= 1) v = max(v, __shfl_xor_sync(ALL_LANES, v, lane));
-  return v;
-}
-
-// The first row seen by any of the block's rows, and the end: known to every thread. bounds: two ints
-// of shared memory. The block has at most 32 rows.
-__device__ __forceinline__ void block_bounds(const int* spans, int first_row, int rows, int n,
-                                             int past, int window, int* bounds, int* from, int* to) {
-  if (threadIdx.x < 32) {
-    bool own = threadIdx.x < rows && first_row + threadIdx.x < n;
-    Visible v = visible_rows(spans, first_row + (i64)threadIdx.x, n, past, window);
-    int low = warp_min(own ? v.first() : 0x7fffffff), high = warp_max(own ? v.to : 0);
-    if (threadIdx.x == 0) bounds[0] = low, bounds[1] = high;
-  }
-  __syncthreads();
-  *from = bounds[0] / TILE * TILE;
-  *to = bounds[1];
-}
-
 // out[t] = sum_j softmax_j(scale q[t].k[j]) v[j] over the rows j that t sees, lse[t] = log sum_j
 // exp(score). Grid: tiles of rows x heads; the last rows, which see most, start first. past: position
 // of row 0 where there are no spans, else 0.
@@ -197,7 +134,7 @@ __device__ __forceinline__ void forward(const act* q, const act* k, const act* v
 
   stage(q + head * c, q_stride, c, first_row, rows, n, at.padded, at.padded, queries);
   int from, to;
-  block_bounds(spans, first_row, rows, n, past, window, bounds, &from, &to);
+  block_bounds(spans, first_row, rows, n, past, window, TILE, bounds, &from, &to);
 
   Visible visible[ROWS];
   float largest[ROWS], sums[ROWS], values[ROWS][COLUMNS];
@@ -284,7 +221,7 @@ __device__ __forceinline__ void query_gradients(const act* d_out, const act* q, 
   stage(q + head * c, q_stride, c, first_row, rows, n, at.padded, at.padded, queries);
   stage(d_out + head * c, q_stride, c, first_row, rows, n, at.padded, at.padded, gradients);
   int from, to;
-  block_bounds(spans, first_row, rows, n, 0, window, bounds, &from, &to);
+  block_bounds(spans, first_row, rows, n, 0, window, TILE, bounds, &from, &to);
 
   Visible visible[ROWS];
   float logs[ROWS], means[ROWS], sums[ROWS][COLUMNS], one[ROWS];
@@ -401,7 +338,8 @@ __device__ __forceinline__ void key_gradients(const act* d_out, const act* q, co
 // per block.
 template <int COLUMNS>
 __device__ __forceinline__ void cached(const act* q, const act* k, const act* v, act* out, int past,
-                                       int heads, int group, int c, int window, float scale) {
+                                       int heads, int group, int c, int window, float scale,
+                                       int whole) {
   DYN_SHARED(float, shared);
   int warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   int head = blockIdx.y, row = blockIdx.x, last = past + row;
@@ -426,7 +364,13 @@ __device__ __forceinline__ void cached(const act* q, const act* k, const act* v,
     if (lane < count) {
       float dot = 0.f;
       const act* key = k + j * k_stride;
-      for (int i = 0; i < c; i++) dot += query[i] * to_float(key[i]);
+      for (int i = 0; i < c; i += PACK) {
+        float part[PACK];
+        load_pack(key, i, c, whole, part);
+#pragma unroll
+        for (int e = 0; e < PACK; e++)
+          if (whole || i + e < c) dot += query[i + e] * part[e];
+      }
       s = dot * scale;
     }
     float now = fmaxf(largest, warp_max(s));
@@ -525,8 +469,8 @@ extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_8(K
 
 #define CACHED_PARAMETERS                                                                     \
   const act *q, const act *k, const act *v, act *out, int past, int heads, int group, int c, \
-      int window, float scale
-#define CACHED_ARGUMENTS q, k, v, out, past, heads, group, c, window, scale
+      int window, float scale, int whole
+#define CACHED_ARGUMENTS q, k, v, out, past, heads, group, c, window, scale, whole
 
 extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_1(CACHED_PARAMETERS) {
   cached<1>(CACHED_ARGUMENTS);

@@ -19,7 +19,7 @@ import sysconfig
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCES = HERE.parent / "src/main/resources/io/mola/cuda/driver/kernels"
 ARCHITECTURES = [80, 90, 100, 120]
-PARTS = ["prelude", "visibility"]  # no groups of their own
+PARTS = ["prelude", "visibility", "fragments"]  # no groups of their own
 
 
 def nvrtc(folder):
@@ -40,9 +40,10 @@ def nvrtc(folder):
 def source(group, bf16):
     """The text that io.mola.cuda.driver.Kernels compiles."""
     text = (SOURCES / f"{group}.cu").read_text()
-    if needs := re.match(r"// needs: (\w+\.cu)\n", text):
-        text = (SOURCES / needs[1]).read_text() + text
-    return f"#define ACTIVATION_BF16 {int(bf16)}\n" + (SOURCES / "prelude.cu").read_text() + text
+    needs = ["prelude.cu"] + re.findall(r"^// needs: (\w+\.cu)$", text, re.M)
+    return f"#define ACTIVATION_BF16 {int(bf16)}\n" + "".join(
+        (SOURCES / name).read_text() for name in needs
+    ) + text
 
 
 def compile_group(lib, group, bf16, architecture):

@@ -36,7 +36,7 @@ final class CudaAttentionOps implements AttentionOps {
     long pairs = (long) qk.rows() * (qk.cols() / 2);
     Workbench.runEach(
         bench
-            .kernel(GROUP, "rotate")
+            .kernel("rotary", "rotate")
             .i64(act(qk))
             .i64(f32(table))
             .i64(CudaIntTensor.of(positions).address())
@@ -65,7 +65,7 @@ final class CudaAttentionOps implements AttentionOps {
     }
     int warps = warps(shape, 8);
     bench
-        .kernel(GROUP, "attention_cached_" + columns(shape))
+        .kernel("attention_cached", "attention_cached_" + columns(shape))
         .i64(act(q))
         .i64(act(k))
         .i64(act(v))

@@ -102,13 +102,14 @@ public final class Kernels implements AutoCloseable {
         + withNeeds(read(group));
   }
 
-  /** Before a source comes the file that its first line names, if it does. */
+  /** Before a source come the files that its first lines name. */
   private static String withNeeds(String text) {
-    String first = text.substring(0, text.indexOf('\n'));
-    if (!first.startsWith(NEEDS) || !first.endsWith(SUFFIX)) {
-      return text;
-    }
-    return read(first.substring(NEEDS.length(), first.length() - SUFFIX.length())) + text;
+    StringBuilder source = new StringBuilder();
+    text.lines()
+        .takeWhile(line -> line.startsWith(NEEDS) && line.endsWith(SUFFIX))
+        .forEach(line ->
+            source.append(read(line.substring(NEEDS.length(), line.length() - SUFFIX.length()))));
+    return source.append(text).toString();
   }
 
   private static String read(String group) {

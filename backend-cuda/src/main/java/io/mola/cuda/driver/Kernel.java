@@ -4,8 +4,8 @@ import org.bytedeco.cuda.cudart.CUfunc_st;
 
 /** A loaded kernel. */
 final class Kernel {
-  /** Shared memory that a block may have without asking. */
-  static final int SHARED_BYTES = 48 << 10;
+  /** Dynamic shared memory that a block may have without asking, beside up to 8 KiB of static. */
+  static final int SHARED_BYTES = 40 << 10;
 
   private final int number;
   private final String name;

@@ -30,6 +30,9 @@ public final class Queue implements AutoCloseable {
   /** Sequences that are remembered; of those used longest ago the graph is destroyed. */
   private static final int REMEMBERED = 16;
 
+  /** Shorter sequences are not worth a graph. */
+  private static final int FEWEST_COMMANDS = 6;
+
   private static final int COUNT_BITS = 32;
 
   /** What a command does with its words, which start at {@code at}. */
@@ -79,6 +82,7 @@ public final class Queue implements AutoCloseable {
   private final List<Runnable> beforeFlush = new ArrayList<>();
   private long[] words = new long[1 << 10];
   private int used;
+  private int commands;
   private long replays;
 
   /**
@@ -137,6 +141,7 @@ public final class Queue implements AutoCloseable {
     if (used + count + 1 > words.length) {
       words = Arrays.copyOf(words, Math.max(2 * words.length, used + count + 1));
     }
+    commands++;
     words[used++] = (long) kind.code << COUNT_BITS | count;
     System.arraycopy(command, 0, words, used, count);
     used += count;
@@ -155,25 +160,32 @@ public final class Queue implements AutoCloseable {
     if (used == 0) {
       return;
     }
-    int count = used;
+    Sequence sequence = new Sequence(Arrays.copyOf(words, used));
+    boolean isShort = commands < FEWEST_COMMANDS;
     used = 0; // what runs below may flush again
+    commands = 0;
     try {
       beforeFlush.forEach(Runnable::run);
-      Sequence sequence = new Sequence(Arrays.copyOf(words, count));
-      Recording known = recordings.get(sequence);
-      if (known == null) {
-        remember(sequence);
-        enqueue(sequence.words);
-      } else {
-        CUgraphExec_st graph = known.graph == null ? record(sequence.words) : known.graph;
-        known.graph = graph;
-        device.operation(() -> "replaying a recorded step of " + operations.size() + " operations");
-        device.check(cuGraphLaunch(graph, device.stream()), "cuGraphLaunch");
-        replays++;
+      Recording known = isShort ? null : recordings.get(sequence);
+      if (known != null) {
+        replay(known, sequence);
+        return;
       }
+      if (!isShort) {
+        remember(sequence);
+      }
+      enqueue(sequence.words);
     } finally {
       operations.clear();
     }
+  }
+
+  private void replay(Recording known, Sequence sequence) {
+    CUgraphExec_st graph = known.graph == null ? record(sequence.words) : known.graph;
+    known.graph = graph;
+    device.operation(() -> "replaying a recorded step");
+    device.check(cuGraphLaunch(graph, device.stream()), "cuGraphLaunch");
+    replays++;
   }
 
   private void enqueue(long[] sequence) {
@@ -229,6 +241,7 @@ public final class Queue implements AutoCloseable {
   @Override
   public void close() {
     used = 0;
+    commands = 0;
     operations.clear();
     Closing closing = new Closing();
     recordings.values().forEach(recording -> closing.step(() -> destroy(recording)));

@@ -19,6 +19,7 @@ import sysconfig
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCES = HERE.parent / "src/main/resources/io/mola/cuda/driver/kernels"
 ARCHITECTURES = [80, 90, 100, 120]
+PARTS = ["prelude", "visibility", "fragments"]  # no groups of their own
 
 
 def nvrtc(folder):
@@ -38,11 +39,11 @@ def nvrtc(folder):
 
 def source(group, bf16):
     """The text that io.mola.cuda.driver.Kernels compiles."""
-    return (
-        f"#define ACTIVATION_BF16 {int(bf16)}\n"
-        + (SOURCES / "prelude.cu").read_text()
-        + (SOURCES / f"{group}.cu").read_text()
-    )
+    text = (SOURCES / f"{group}.cu").read_text()
+    needs = ["prelude.cu"] + re.findall(r"^// needs: (\w+\.cu)$", text, re.M)
+    return f"#define ACTIVATION_BF16 {int(bf16)}\n" + "".join(
+        (SOURCES / name).read_text() for name in needs
+    ) + text
 
 
 def compile_group(lib, group, bf16, architecture):
@@ -91,7 +92,7 @@ def main():
     lib = nvrtc(options.lib)
     major, minor = ctypes.c_int(), ctypes.c_int()
     lib.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
-    groups = sorted(p.stem for p in SOURCES.glob("*.cu") if p.stem != "prelude")
+    groups = sorted(p.stem for p in SOURCES.glob("*.cu") if p.stem not in PARTS)
     lines = [
         "# What the kernels use",
         "",

@@ -23,9 +23,11 @@ final class CudaAttentionOps implements AttentionOps {
   private static final int FEW_ROWS = 8;
 
   private final Workbench bench;
+  private final TensorAttention tensor;
 
   CudaAttentionOps(Workbench bench) {
     this.bench = bench;
+    this.tensor = new TensorAttention(bench);
   }
 
   @Override
@@ -34,7 +36,7 @@ final class CudaAttentionOps implements AttentionOps {
     long pairs = (long) qk.rows() * (qk.cols() / 2);
     Workbench.runEach(
         bench
-            .kernel(GROUP, "rotate")
+            .kernel("rotary", "rotate")
             .i64(act(qk))
             .i64(f32(table))
             .i64(CudaIntTensor.of(positions).address())
@@ -63,7 +65,7 @@ final class CudaAttentionOps implements AttentionOps {
     }
     int warps = warps(shape, 8);
     bench
-        .kernel(GROUP, "attention_cached_" + columns(shape))
+        .kernel("attention_cached", "attention_cached_" + columns(shape))
         .i64(act(q))
         .i64(act(k))
         .i64(act(v))
@@ -74,6 +76,7 @@ final class CudaAttentionOps implements AttentionOps {
         .i32(shape.headDim())
         .i32(shape.window())
         .f32(shape.scale())
+        .flag(Workbench.whole(shape.headDim(), act(k)))
         .shared(Float.BYTES * (shape.headDim() * (1 + warps) + 2 * warps))
         .run(q.rows(), shape.heads(), warps * WARP);
   }
@@ -81,12 +84,12 @@ final class CudaAttentionOps implements AttentionOps {
   private record Sequence(Tensor q, Tensor k, Tensor v) {}
 
   private void tiled(Sequence at, long spans, int past, AttentionShape shape, long out, long lse) {
-    int warps = warps(shape, 4);
-    int rows = warps * ROWS_PER_WARP;
+    boolean onTensorCores = tensor.serves(shape);
     int n = at.q.rows();
     Launch launch =
-        bench
-            .kernel(GROUP, "attention_forward_" + columns(shape))
+        (onTensorCores
+                ? tensor.kernel("tensor_forward", shape)
+                : bench.kernel(GROUP, "attention_forward_" + columns(shape)))
             .i64(act(at.q))
             .i64(act(at.k))
             .i64(act(at.v))
@@ -96,9 +99,14 @@ final class CudaAttentionOps implements AttentionOps {
             .i32(n)
             .i32(Math.min(at.k.rows(), past + n))
             .i32(past);
-    shape(launch, shape)
-        .shared(sharedBytes(shape, rows, 1))
-        .run(blocks(n, rows), shape.heads(), warps * WARP);
+    shape(launch, shape);
+    if (onTensorCores) {
+      tensor.forward(launch, shape, n, Workbench.aligned(act(at.q), act(at.k), act(at.v)));
+      return;
+    }
+    int warps = warps(shape, 4);
+    int rows = warps * ROWS_PER_WARP;
+    launch.shared(sharedBytes(shape, rows, 1)).run(blocks(n, rows), shape.heads(), warps * WARP);
   }
 
   @Override
@@ -129,42 +137,42 @@ final class CudaAttentionOps implements AttentionOps {
             .i64(count)
             .i32(shape.headDim()),
         count * WARP);
-    Launch queries =
-        operands("attention_query_gradients_", dOut, q, k, v, lse, delta, spans, shape)
-            .i64(act(dq))
-            .i32(n);
-    shape(queries, shape)
-        .shared(sharedBytes(shape, rows, 2))
-        .run(blocks(n, rows), shape.heads(), warps * WARP);
-    Launch keys =
-        operands("attention_key_gradients_", dOut, q, k, v, lse, delta, spans, shape)
-            .i64(act(dk))
-            .i64(act(dv))
-            .i32(n);
-    shape(keys, shape)
-        .shared(sharedBytes(shape, rows, 2))
-        .run(blocks(n, rows), shape.kvHeads(), warps * WARP);
+    boolean onTensorCores = tensor.serves(shape);
+    Operands operands = new Operands(dOut, q, k, v, lse, delta, spans);
+    Launch queries = operands(operands, "query_gradients", shape).i64(act(dq)).i32(n);
+    shape(queries, shape);
+    boolean aligned = Workbench.aligned(act(dOut), act(q), act(k), act(v));
+    if (onTensorCores) {
+      tensor.queryGradients(queries, shape, n, aligned);
+    } else {
+      queries.shared(sharedBytes(shape, rows, 2)).run(blocks(n, rows), shape.heads(), warps * WARP);
+    }
+    Launch keys = operands(operands, "key_gradients", shape).i64(act(dk)).i64(act(dv)).i32(n);
+    shape(keys, shape);
+    if (onTensorCores) {
+      tensor.keyGradients(keys, shape, n, aligned);
+    } else {
+      keys.shared(sharedBytes(shape, rows, 2)).run(blocks(n, rows), shape.kvHeads(), warps * WARP);
+    }
   }
 
-  private Launch operands(
-      String kernel,
-      Tensor dOut,
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      Tensor lse,
-      Tensor delta,
-      IntTensor spans,
-      AttentionShape shape) {
-    return bench
-        .kernel(GROUP, kernel + columns(shape))
-        .i64(act(dOut))
-        .i64(act(q))
-        .i64(act(k))
-        .i64(act(v))
-        .i64(f32(lse))
-        .i64(f32(delta))
-        .i64(CudaIntTensor.of(spans).address());
+  /** What both kernels of the backward pass read. */
+  private record Operands(
+      Tensor dOut, Tensor q, Tensor k, Tensor v, Tensor lse, Tensor delta, IntTensor spans) {}
+
+  private Launch operands(Operands at, String kernel, AttentionShape shape) {
+    Launch launch =
+        tensor.serves(shape)
+            ? tensor.kernel("tensor_" + kernel, shape)
+            : bench.kernel(GROUP, "attention_" + kernel + "_" + columns(shape));
+    return launch
+        .i64(act(at.dOut))
+        .i64(act(at.q))
+        .i64(act(at.k))
+        .i64(act(at.v))
+        .i64(f32(at.lse))
+        .i64(f32(at.delta))
+        .i64(CudaIntTensor.of(at.spans).address());
   }
 
   private static Launch shape(Launch launch, AttentionShape shape) {

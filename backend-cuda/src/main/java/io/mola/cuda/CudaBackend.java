@@ -59,6 +59,11 @@ final class CudaBackend implements Backend {
     return memory.store().host().fetchedAhead();
   }
 
+  /** Scratch memory that operations have taken so far. */
+  long workspaceBytes() {
+    return bench.workspace().bytes();
+  }
+
   @Override
   public String name() {
     return "cuda";

@@ -31,6 +31,14 @@ public final class CudaBackendProvider implements BackendProvider {
     if (probe() instanceof Availability.Unusable(String reason, String remedy)) {
       throw new UsageException("backend cuda cannot be used: " + reason + "; " + remedy);
     }
-    return new CudaBackend(settings, CudaSettings.ofThisProcess());
+    try {
+      return new CudaBackend(settings, CudaSettings.ofThisProcess());
+    } catch (LinkageError e) {
+      throw new UsageException(
+          "backend cuda cannot be used: a library of CUDA 13 does not load: "
+              + e.getMessage()
+              + "; put the folder of libcudart, libcublas and libnvrtc into LD_LIBRARY_PATH",
+          e);
+    }
   }
 }

@@ -90,6 +90,7 @@ final class CudaLossOps implements LossOps {
     private final CudaFrozenMatrix head;
     private final float factor;
     private final CudaTensor dx;
+    private final int tileRows;
     private final long operand;
     private final long sum;
 
@@ -97,8 +98,9 @@ final class CudaLossOps implements LossOps {
       this.head = head;
       this.factor = factor;
       this.dx = CudaTensor.of(dx, bench.activation());
-      int widest = FrozenProducts.tileRows(head.out(), head.in());
-      operand = bench.workspace().take((long) rows * widest * bench.activation().bytes());
+      // neither a tile of the head nor its part of the logits is longer than a tile may be
+      tileRows = FrozenProducts.tileRows(head.out(), Math.max(head.in(), rows));
+      operand = bench.workspace().take((long) rows * tileRows * bench.activation().bytes());
       sum =
           bench.activation() == Element.F32
               ? 0
@@ -110,7 +112,7 @@ final class CudaLossOps implements LossOps {
       Operand to = Operand.of(target, Element.F32, dx.cols());
       frozen.eachTile(
           head,
-          FrozenProducts.tileRows(head.out(), head.in()),
+          tileRows,
           (tile, first, columns) -> {
             toOperand(logits, rows, first, columns, labels);
             bench

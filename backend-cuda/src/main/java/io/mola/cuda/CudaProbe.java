@@ -22,7 +22,8 @@ import java.util.stream.Stream;
  */
 final class CudaProbe {
   private static final String DRIVER = "libcuda.so.1";
-  private static final List<String> LIBRARIES = List.of("libcublas.so.13", "libnvrtc.so.13");
+  private static final List<String> LIBRARIES =
+      List.of("libcublas.so.13", "libnvrtc.so.13", "libcudart.so.13");
 
   /** CUDA 13.0, which comes with driver 580; written as the driver writes it. */
   private static final int NEEDED_VERSION = 13_000;

@@ -76,6 +76,7 @@ class CudaProbeTest {
     String driver = FakeDriver.of(0, CUDA_13_0, 2).compile(folder);
     Files.createFile(folder.resolve("libcublas.so.13"));
     Files.createFile(folder.resolve("libnvrtc.so.13"));
+    Files.createFile(folder.resolve("libcudart.so.13"));
 
     Availability found = CudaProbe.ofDriver(driver, folder).run();
 

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Kernels implements AutoCloseable {
   private static final String PRELUDE = "prelude";
+  private static final String NEEDS = "// needs: ";
+  private static final String SUFFIX = ".cu";
 
   private final Device device;
   private final Element activation;
@@ -97,11 +99,21 @@ public final class Kernels implements AutoCloseable {
         + (activation == Element.BF16 ? 1 : 0)
         + "\n"
         + read(PRELUDE)
-        + read(group);
+        + withNeeds(read(group));
+  }
+
+  /** Before a source come the files that its first lines name. */
+  private static String withNeeds(String text) {
+    StringBuilder source = new StringBuilder();
+    text.lines()
+        .takeWhile(line -> line.startsWith(NEEDS) && line.endsWith(SUFFIX))
+        .forEach(line ->
+            source.append(read(line.substring(NEEDS.length(), line.length() - SUFFIX.length()))));
+    return source.append(text).toString();
   }
 
   private static String read(String group) {
-    String path = "kernels/" + group + ".cu";
+    String path = "kernels/" + group + SUFFIX;
     try (InputStream stream = Kernels.class.getResourceAsStream(path)) {
       if (stream == null) {
         throw new IllegalStateException("no kernel source " + path);

@@ -45,6 +45,11 @@ public final class Workspace implements AutoCloseable {
     return address;
   }
 
+  /** Device memory that it holds. */
+  public long bytes() {
+    return chunks.stream().mapToLong(Chunk::bytes).sum();
+  }
+
   /** The state now, for {@link #release}. */
   public Mark mark() {
     return new Mark(chunks.size(), used);

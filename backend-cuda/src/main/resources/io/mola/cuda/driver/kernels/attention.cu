@@ -1,4 +1,6 @@
-// Rotary embedding and causal attention over a ragged batch, without an n x n matrix (online softmax:
+// needs: visibility.cu
+//
+// Causal attention over a ragged batch on the float pipes, without an n x n matrix (online softmax:
 // Milakov, Gimelshein 2018; tiles and recomputation: Dao et al. 2022).
 //
 // q, out [n, heads c] act; k, v [keys, heads / group c] act; lse, delta [n, heads] float. Query head
@@ -14,60 +16,6 @@
 
 #define ROWS 4
 #define TILE 32
-
-// Rotation, in place: the pair (i, i + c/2) of each head by the angle of positions[t], times
-// direction (1 or -1); table [.., c] holds the cosines of c/2 angles, then their sines. One thread per
-// pair. Bound by memory: 8 bytes per bfloat16 pair; the table stays in the L2 cache.
-extern "C" __global__ void rotate(act* qk, const float* table, const int* positions, int n, int width,
-                                  int c, float direction) {
-  int half = c / 2, pairs = width / 2;
-  i64 index = thread_index();
-  if (index >= (i64)n * pairs) return;
-  i64 t = index / pairs;
-  int pair = (int)(index % pairs), i = pair % half;
-  const float* angles = table + (i64)positions[t] * c;
-  float cosine = angles[i], sine = angles[half + i] * direction;
-  act* first = qk + t * width + pair / half * c + i;
-  act* second = first + half;
-  float a = to_float(*first), b = to_float(*second);
-  put(first, a * cosine - b * sine);
-  put(second, b * cosine + a * sine);
-}
-
-// The rows that one query row sees: [prefix_from, prefix_to) and [from, to).
-struct Visible {
-  int prefix_from, prefix_to, from, to;
-
-  __device__ __forceinline__ bool sees(int j) const {
-    return (j >= prefix_from && j < prefix_to) || (j >= from && j < to);
-  }
-
-  // Whether any row of [first, end) is seen.
-  __device__ __forceinline__ bool overlaps(int first, int end) const {
-    return (max(first, prefix_from) < min(end, prefix_to)) || (max(first, from) < min(end, to));
-  }
-
-  __device__ __forceinline__ int first() const {
-    return prefix_from < prefix_to ? min(prefix_from, from) : from;
-  }
-};
-
-// What row t of the batch sees; without spans, t is a row of one sequence. Nothing if t is beyond n.
-__device__ __forceinline__ Visible visible_rows(const int* spans, i64 t, i64 n, int past, int window) {
-  Visible v = {0, 0, 0, 0};
-  if (t >= n) return v;
-  i64 last = t + past, start = 0;
-  if (spans) {
-    const int* span = spans + 4 * t;
-    start = span[2];
-    v.prefix_from = (int)max((i64)span[0], t - start + span[1] - window + 1);
-    v.prefix_to = span[1];
-    if (span[0] >= span[1]) v.prefix_from = v.prefix_to = 0;
-  }
-  v.from = (int)max(start, last - window + 1);
-  v.to = (int)last + 1;
-  return v;
-}
 
 // Shared memory of a block: columns are padded with zeros to a multiple of 4; rows of tiles have an
 // odd stride, so that lanes that read one column of 32 rows meet 32 banks.
@@ -145,36 +93,6 @@ __device__ __forceinline__ void store_rows(act* to, i64 row_stride, int c, int f
   }
 }
 
-__device__ __forceinline__ float warp_max(float v) {
-  for (int lane = 16; lane > 0; lane >>= 1) v = fmaxf(v, __shfl_xor_sync(ALL_LANES, v, lane));
-  return v;
-}
-
-__device__ __forceinline__ int warp_min(int v) {
-  for (int lane = 16; lane > 0; lane >>= 1) v = min(v, __shfl_xor_sync(ALL_LANES, v, lane));
-  return v;
-}
-
-__device__ __forceinline__ int warp_max(int v) {
-  for (int lane = 16; lane > 0; lane >>= 1) v = max(v, __shfl_xor_sync(ALL_LANES, v, lane));
-  return v;
-}
-
-// The first row seen by any of the block's rows, and the end: known to every thread. bounds: two ints
-// of shared memory. The block has at most 32 rows.
-__device__ __forceinline__ void block_bounds(const int* spans, int first_row, int rows, int n,
-                                             int past, int window, int* bounds, int* from, int* to) {
-  if (threadIdx.x < 32) {
-    bool own = threadIdx.x < rows && first_row + threadIdx.x < n;
-    Visible v = visible_rows(spans, first_row + (i64)threadIdx.x, n, past, window);
-    int low = warp_min(own ? v.first() : 0x7fffffff), high = warp_max(own ? v.to : 0);
-    if (threadIdx.x == 0) bounds[0] = low, bounds[1] = high;
-  }
-  __syncthreads();
-  *from = bounds[0] / TILE * TILE;
-  *to = bounds[1];
-}
-
 // out[t] = sum_j softmax_j(scale q[t].k[j]) v[j] over the rows j that t sees, lse[t] = log sum_j
 // exp(score). Grid: tiles of rows x heads; the last rows, which see most, start first. past: position
 // of row 0 where there are no spans, else 0.
@@ -197,7 +115,7 @@ __device__ __forceinline__ void forward(const act* q, const act* k, const act* v
 
   stage(q + head * c, q_stride, c, first_row, rows, n, at.padded, at.padded, queries);
   int from, to;
-  block_bounds(spans, first_row, rows, n, past, window, bounds, &from, &to);
+  block_bounds(spans, first_row, rows, n, past, window, TILE, bounds, &from, &to);
 
   Visible visible[ROWS];
   float largest[ROWS], sums[ROWS], values[ROWS][COLUMNS];
@@ -284,7 +202,7 @@ __device__ __forceinline__ void query_gradients(const act* d_out, const act* q, 
   stage(q + head * c, q_stride, c, first_row, rows, n, at.padded, at.padded, queries);
   stage(d_out + head * c, q_stride, c, first_row, rows, n, at.padded, at.padded, gradients);
   int from, to;
-  block_bounds(spans, first_row, rows, n, 0, window, bounds, &from, &to);
+  block_bounds(spans, first_row, rows, n, 0, window, TILE, bounds, &from, &to);
 
   Visible visible[ROWS];
   float logs[ROWS], means[ROWS], sums[ROWS][COLUMNS], one[ROWS];
@@ -393,75 +311,6 @@ __device__ __forceinline__ void key_gradients(const act* d_out, const act* q, co
   store_rows<COLUMNS>(dv + key_head * c, k_stride, c, own, n, lane, d_values, one);
 }
 
-// Attention of few new rows over a cache: out[i] = attention of q[i] over rows [max(0, past + i -
-// window + 1), past + i]. One block per row and head; the warps take tiles of 32 keys in turn, each
-// with its own running softmax, and are joined at the end.
-//
-// Bound by memory: k and v once, 4 bytes per bfloat16 column of the cache; 256 keys are in flight
-// per block.
-template <int COLUMNS>
-__device__ __forceinline__ void cached(const act* q, const act* k, const act* v, act* out, int past,
-                                       int heads, int group, int c, int window, float scale) {
-  DYN_SHARED(float, shared);
-  int warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  int head = blockIdx.y, row = blockIdx.x, last = past + row;
-  i64 k_stride = (i64)(heads / group) * c;
-  float* query = shared;
-  float* largests = query + c;
-  float* sums = largests + warps;
-  float* parts = sums + warps;
-  const act* own = q + ((i64)row * heads + head) * c;
-  k += head / group * c;
-  v += head / group * c;
-  for (int i = threadIdx.x; i < c; i += blockDim.x) query[i] = to_float(own[i]);
-  __syncthreads();
-
-  int from = (int)max((i64)0, (i64)last - window + 1);
-  float largest = -INFINITE, sum = 0.f, values[COLUMNS];
-#pragma unroll
-  for (int m = 0; m < COLUMNS; m++) values[m] = 0.f;
-  for (int j0 = from + warp * TILE; j0 <= last; j0 += warps * TILE) {
-    int j = j0 + lane, count = min(TILE, last - j0 + 1);
-    float s = -INFINITE;
-    if (lane < count) {
-      float dot = 0.f;
-      const act* key = k + j * k_stride;
-      for (int i = 0; i < c; i++) dot += query[i] * to_float(key[i]);
-      s = dot * scale;
-    }
-    float now = fmaxf(largest, warp_max(s));
-    float shrink = largest == now ? 1.f : expf(largest - now);
-    float p = lane < count ? expf(s - now) : 0.f;
-    sum = sum * shrink + p;
-    largest = now;
-#pragma unroll
-    for (int m = 0; m < COLUMNS; m++) values[m] *= shrink;
-    for (int i = 0; i < count; i++) {
-      float weight = __shfl_sync(ALL_LANES, p, i);
-      const act* value = v + (j0 + i) * k_stride;
-#pragma unroll
-      for (int m = 0; m < COLUMNS; m++)
-        if (lane + 32 * m < c) values[m] += weight * to_float(value[lane + 32 * m]);
-    }
-  }
-  sum = warp_sum(sum);
-  if (lane == 0) largests[warp] = largest, sums[warp] = sum;
-#pragma unroll
-  for (int m = 0; m < COLUMNS; m++)
-    if (lane + 32 * m < c) parts[warp * c + lane + 32 * m] = values[m];
-  __syncthreads();
-  float all = -INFINITE, total = 0.f;
-  for (int w = 0; w < warps; w++) all = fmaxf(all, largests[w]);
-  for (int w = 0; w < warps; w++)
-    if (sums[w] != 0.f) total += sums[w] * expf(largests[w] - all);
-  for (int i = threadIdx.x; i < c; i += blockDim.x) {
-    float value = 0.f;
-    for (int w = 0; w < warps; w++)
-      if (sums[w] != 0.f) value += parts[w * c + i] * expf(largests[w] - all);
-    put(out + ((i64)row * heads + head) * c + i, value / total);
-  }
-}
-
 // Head dims up to 32, 64, 128 and 256: 1, 2, 4 and 8 columns per lane.
 
 #define FORWARD_PARAMETERS                                                                   \
@@ -521,22 +370,4 @@ extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_4(K
 }
 extern "C" __global__ void __launch_bounds__(256, 1) attention_key_gradients_8(KEY_PARAMETERS) {
   key_gradients<8>(KEY_ARGUMENTS);
-}
-
-#define CACHED_PARAMETERS                                                                     \
-  const act *q, const act *k, const act *v, act *out, int past, int heads, int group, int c, \
-      int window, float scale
-#define CACHED_ARGUMENTS q, k, v, out, past, heads, group, c, window, scale
-
-extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_1(CACHED_PARAMETERS) {
-  cached<1>(CACHED_ARGUMENTS);
-}
-extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_2(CACHED_PARAMETERS) {
-  cached<2>(CACHED_ARGUMENTS);
-}
-extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_4(CACHED_PARAMETERS) {
-  cached<4>(CACHED_ARGUMENTS);
-}
-extern "C" __global__ void __launch_bounds__(256, 1) attention_cached_8(CACHED_PARAMETERS) {
-  cached<8>(CACHED_ARGUMENTS);
 }

@@ -37,14 +37,13 @@ std::set<Handle*>& handles() {
   return *set;
 }
 
-// cuBLAS has statuses of its own; injected ones are meant as such.
+// What a refused call means to cuBLAS; statuses that tests inject are cuBLAS's own.
 int entered(int status) {
   switch (status) {
-    case 201:  // no current context
-    case 3:
-      return status == 3 ? ALLOC_FAILED : NOT_INITIALIZED;
-    case 700:
-    case 719:
+    case emulation::INVALID_CONTEXT:
+      return NOT_INITIALIZED;
+    case emulation::ILLEGAL_ADDRESS:
+    case emulation::LAUNCH_FAILED:
       return EXECUTION_FAILED;
     default:
       return status;

@@ -9,4 +9,8 @@ open module io.mola.perf {
   requires jdk.incubator.vector;
   requires jdk.unsupported; // for JMH, which is no module and cannot say so
   requires jmh.core;
+  requires org.bytedeco.cuda;
+  requires org.bytedeco.javacpp;
+  requires org.junit.platform.launcher;
+  requires tools.jackson.databind;
 }

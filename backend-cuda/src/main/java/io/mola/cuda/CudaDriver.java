@@ -19,15 +19,22 @@ final class CudaDriver {
       FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
   private static final FunctionDescriptor INT_OF_POINTER =
       FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS);
+  private static final FunctionDescriptor INT_OF_TEXT =
+      FunctionDescriptor.of(
+          ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
+  private static final int NAME_BYTES = 256;
 
   private final MethodHandle init;
   private final MethodHandle deviceCount;
   private final MethodHandle version;
+  private final MethodHandle deviceName;
 
-  private CudaDriver(MethodHandle init, MethodHandle deviceCount, MethodHandle version) {
+  private CudaDriver(
+      MethodHandle init, MethodHandle deviceCount, MethodHandle version, MethodHandle deviceName) {
     this.init = init;
     this.deviceCount = deviceCount;
     this.version = version;
+    this.deviceName = deviceName;
   }
 
   /** The driver in {@code library}; empty if it lacks a function, that is, if it is a stub. */
@@ -35,7 +42,8 @@ final class CudaDriver {
     Optional<MemorySegment> init = library.find("cuInit");
     Optional<MemorySegment> deviceCount = library.find("cuDeviceGetCount");
     Optional<MemorySegment> version = library.find("cuDriverGetVersion");
-    if (init.isEmpty() || deviceCount.isEmpty() || version.isEmpty()) {
+    Optional<MemorySegment> deviceName = library.find("cuDeviceGetName");
+    if (init.isEmpty() || deviceCount.isEmpty() || version.isEmpty() || deviceName.isEmpty()) {
       return Optional.empty();
     }
     Linker linker = Linker.nativeLinker();
@@ -43,7 +51,8 @@ final class CudaDriver {
         new CudaDriver(
             linker.downcallHandle(init.get(), INT_OF_INT),
             linker.downcallHandle(deviceCount.get(), INT_OF_POINTER),
-            linker.downcallHandle(version.get(), INT_OF_POINTER)));
+            linker.downcallHandle(version.get(), INT_OF_POINTER),
+            linker.downcallHandle(deviceName.get(), INT_OF_TEXT)));
   }
 
   /** cuInit(0): the status, 0 if the driver works. */
@@ -63,6 +72,17 @@ final class CudaDriver {
   /** Newest CUDA version that the driver runs: 1000 major + 10 minor. */
   int version() {
     return query(version);
+  }
+
+  /** Name of the first device. */
+  String deviceName() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment text = arena.allocate(NAME_BYTES);
+      int status = (int) deviceName.invokeExact(text, NAME_BYTES, 0);
+      return status == 0 ? text.getString(0) : "a device without a name";
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
   }
 
   /** What the function writes to its argument; 0 if it returns an error. */

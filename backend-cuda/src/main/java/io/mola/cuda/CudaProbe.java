@@ -2,6 +2,7 @@ package io.mola.cuda;
 
 import io.mola.core.backend.BackendProvider.Availability;
 import io.mola.core.backend.BackendProvider.Availability.Unusable;
+import io.mola.core.backend.BackendProvider.Availability.Usable;
 import java.io.File;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SymbolLookup;
@@ -21,10 +22,14 @@ import java.util.stream.Stream;
  */
 final class CudaProbe {
   private static final String DRIVER = "libcuda.so.1";
-  private static final List<String> LIBRARIES = List.of("libcublas.so.13", "libnvrtc.so.13");
+  private static final List<String> LIBRARIES =
+      List.of("libcublas.so.13", "libnvrtc.so.13", "libcudart.so.13");
 
   /** CUDA 13.0, which comes with driver 580; written as the driver writes it. */
   private static final int NEEDED_VERSION = 13_000;
+
+  /** Above the CPU's 10. */
+  private static final int PRIORITY = 100;
 
   private static final int NO_DEVICE = 100; // CUDA_ERROR_NO_DEVICE
   private static final int DRIVER_MISMATCH = 803; // CUDA_ERROR_SYSTEM_DRIVER_MISMATCH
@@ -79,7 +84,7 @@ final class CudaProbe {
     }
   }
 
-  private Unusable examine(SymbolLookup library) {
+  private Availability examine(SymbolLookup library) {
     Optional<CudaDriver> found = CudaDriver.in(library);
     if (found.isEmpty()) {
       return new Unusable(
@@ -106,15 +111,18 @@ final class CudaProbe {
     return libraries.stream()
         .filter(name -> !isPresent(name))
         .findFirst()
-        .map(name -> new Unusable(name + " was not found", INSTALL_LIBRARIES))
-        .orElseGet(() ->
-            new Unusable(
-                "this version of mola has no CUDA kernels yet (found: "
-                    + devices
-                    + " device(s), driver for CUDA "
-                    + versionText(cuda.version())
-                    + ")",
-                USE_SIMD));
+        .<Availability>map(name -> new Unusable(name + " was not found", INSTALL_LIBRARIES))
+        .orElseGet(() -> usable(cuda, devices));
+  }
+
+  private static Availability usable(CudaDriver cuda, int devices) {
+    return new Usable(
+        PRIORITY,
+        "%s, driver for CUDA %s%s"
+            .formatted(
+                cuda.deviceName(),
+                versionText(cuda.version()),
+                devices == 1 ? "" : ", the first of " + devices + " devices"));
   }
 
   /** By file first: loading these libraries costs more than looking for them. */

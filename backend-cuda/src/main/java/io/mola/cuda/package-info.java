@@ -1,6 +1,6 @@
 /**
- * The CUDA backend. So far its provider and the probe that tells what a machine lacks; there are no
- * kernels yet. Bytedeco classes may be used in this package only, and not by the provider or the
- * probe.
+ * The CUDA backend: its provider and the probe that tells what a machine lacks, memory, and one
+ * class per group of operations, which enqueues the group's kernels and products. The provider, the
+ * probe and the settings mention no bytedeco type; only {@code driver} does.
  */
 package io.mola.cuda;

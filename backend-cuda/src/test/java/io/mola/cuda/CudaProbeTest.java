@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mola.core.backend.BackendProvider.Availability;
 import io.mola.core.backend.BackendProvider.Availability.Unusable;
+import io.mola.core.backend.BackendProvider.Availability.Usable;
 import io.mola.core.backend.BackendSettings;
 import io.mola.core.failure.UsageException;
 import java.nio.file.Files;
@@ -71,14 +72,22 @@ class CudaProbeTest {
   }
 
   @Test
-  void withEverythingPresentItSaysThatThereAreNoKernelsYet() throws Exception {
+  void withEverythingPresentItIsUsableBeforeTheProcessor() throws Exception {
     String driver = FakeDriver.of(0, CUDA_13_0, 2).compile(folder);
     Files.createFile(folder.resolve("libcublas.so.13"));
     Files.createFile(folder.resolve("libnvrtc.so.13"));
+    Files.createFile(folder.resolve("libcudart.so.13"));
 
-    Unusable found = unusable(CudaProbe.ofDriver(driver, folder).run());
+    Availability found = CudaProbe.ofDriver(driver, folder).run();
 
-    assertThat(found.reason()).contains("no CUDA kernels yet").contains("2 device(s)");
+    assertThat(found)
+        .isInstanceOfSatisfying(
+            Usable.class,
+            usable -> {
+              assertThat(usable.priority()).isGreaterThan(10);
+              assertThat(usable.detail())
+                  .contains("Fake device", "CUDA 13.0", "first of 2 devices");
+            });
   }
 
   @Test

@@ -19,6 +19,11 @@ record FakeDriver(String source) {
         int cuInit(unsigned flags) { return %d; }
         int cuDriverGetVersion(int *version) { *version = %d; return 0; }
         int cuDeviceGetCount(int *count) { *count = %d; return 0; }
+        int cuDeviceGetName(char *name, int length, int device) {
+          const char *text = "Fake device";
+          for (int i = 0; i < length && (name[i] = text[i]); i++) {}
+          return 0;
+        }
         """
             .formatted(status, version, devices));
   }

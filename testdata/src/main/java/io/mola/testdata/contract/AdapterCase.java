@@ -105,7 +105,8 @@ record AdapterCase(
         dropout);
   }
 
-  private static HostTensor rounded(HostTensor tensor, Precision precision) {
+  /** Rounds in place to values that an activation holds exactly. */
+  static HostTensor rounded(HostTensor tensor, Precision precision) {
     for (int i = 0; i < tensor.values().length; i++) {
       tensor.values()[i] = precision.round(tensor.values()[i]);
     }

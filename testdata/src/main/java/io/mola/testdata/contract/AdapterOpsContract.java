@@ -199,7 +199,8 @@ public abstract class AdapterOpsContract extends BackendContract {
         continue; // one expert has no router
       }
       HostTensor logits = HostTensorJson.matrix(recorded.get("logits"));
-      HostTensor dGates = HostTensorJson.matrix(recorded.get("d_gate"));
+      HostTensor dGates =
+          AdapterCase.rounded(HostTensorJson.matrix(recorded.get("d_gate")), precision());
       GateProbe probe = new GateProbe(logits, dGates, recorded.get("k").intValue());
       String name = recorded.get("name").stringValue();
       Outputs forward = run(probe.forward());

@@ -1,0 +1,113 @@
+package io.mola.perf.gpu;
+
+import io.mola.core.adapter.BalanceLoss;
+import io.mola.core.adapter.ExpertAllocation;
+import io.mola.core.backend.Backends;
+import io.mola.core.data.Example;
+import io.mola.core.quant.QuantType;
+import io.mola.core.train.FineTuneRequest;
+import io.mola.core.train.FineTuneResult;
+import io.mola.core.train.FineTuning;
+import io.mola.core.train.FootprintPlan;
+import io.mola.core.train.OptimizerConfig;
+import io.mola.core.train.StepReport;
+import io.mola.core.train.TrainingListener;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/**
+ * Training speed on a random base with experts 2-4-6-8 of rank 8.
+ *
+ * @param shape of the base
+ * @param type its encoding
+ * @param sequences per step
+ * @param length tokens of each
+ * @param steps the first warms up
+ */
+record TrainingRate(BaseShape shape, QuantType type, int sequences, int length, int steps) {
+  private static final long SEED = 7;
+
+  /**
+   * What a run measured.
+   *
+   * @param tokensPerSecond of the steps after the first
+   * @param stepMillis median of the steps after the first
+   * @param teraFlops model operations per second, see {@link BaseShape#flopsPerToken}, in 1e12
+   * @param plannedBytes of buffers and scratch, without the frozen matrices
+   * @param frozenBytes of the frozen matrices in their encoding
+   * @param peakDeviceBytes highest use of the device that was seen, above what was used before; 0
+   *     if it is not known
+   * @param firstLoss of the first step
+   * @param lastLoss of the last step
+   */
+  record Measured(
+      double tokensPerSecond,
+      double stepMillis,
+      double teraFlops,
+      long plannedBytes,
+      long frozenBytes,
+      long peakDeviceBytes,
+      double firstLoss,
+      double lastLoss) {}
+
+  String label() {
+    return "%s %s %dx%d".formatted(shape.label(), type, sequences, length);
+  }
+
+  Measured run(DeviceMemory memory) {
+    RandomBase base = new RandomBase(shape, type);
+    FineTuning tuning = new FineTuning(request(base));
+    FootprintPlan plan = tuning.plan();
+    long before = memory.usedBytes();
+    DeviceMemory.Peak peak = memory.watch();
+    FineTuneResult result;
+    try {
+      result = tuning.run(plan, new TrainingListener() {});
+    } finally {
+      peak.stop();
+    }
+    List<StepReport> warm = result.steps().subList(1, result.steps().size());
+    double[] millis = warm.stream().mapToDouble(s -> s.nanos() / 1e6).sorted().toArray();
+    double rate = result.tokensPerSecond();
+    return new Measured(
+        rate,
+        millis[millis.length / 2],
+        rate * shape.flopsPerToken(length) / 1e12,
+        plan.slots().bytes() + plan.workspaceBytes(),
+        base.tensors().stream().mapToLong(t -> t.bytes()).sum(),
+        Math.max(0, peak.bytes() - before),
+        result.steps().getFirst().loss(),
+        result.steps().getLast().loss());
+  }
+
+  private FineTuneRequest request(RandomBase base) {
+    return new FineTuneRequest(
+        base,
+        Backends.choose("cuda"),
+        1,
+        Long.MAX_VALUE / 4,
+        new ExpertAllocation("2-4-6-8", "8", "2", 16, 0.05, List.of()).resolve(base.config()),
+        BalanceLoss.MASKED,
+        0.001,
+        new OptimizerConfig(3e-4, OptimizerConfig.Schedule.CONSTANT, 0, 0.9, 0.999, 1e-8, 0, 1.0),
+        examples(),
+        List.of(),
+        sequences,
+        sequences,
+        1,
+        steps,
+        false,
+        SEED);
+  }
+
+  private List<Example> examples() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    List<Example> examples = new ArrayList<>();
+    for (int e = 0; e < sequences * steps; e++) {
+      int[] tokens = random.ints(length, 0, shape.vocabulary).toArray();
+      examples.add(new Example(tokens, tokens.clone(), "random example " + e));
+    }
+    return examples;
+  }
+}

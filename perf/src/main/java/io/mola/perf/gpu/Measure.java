@@ -27,6 +27,7 @@ public final class Measure {
   private final long end;
   private final ObjectNode report = JSON.createObjectNode();
   private boolean failed;
+  private double bestProduct; // highest rate of cuBLAS seen, TFLOP/s
 
   private Measure(PrintStream table, boolean tiny, Duration limit) {
     this.table = table;
@@ -113,6 +114,7 @@ public final class Measure {
             new ProductRate(tokens, shape.wide, shape.hidden),
             new ProductRate(tokens, shape.hidden, shape.wide))) {
       double teraFlops = product.flops() / product.seconds() / 1e12;
+      bestProduct = Math.max(bestProduct, teraFlops);
       table.printf(
           "  [%d, %d] x [%d, %d]  %9.3f TFLOP/s%n",
           product.tokens(), product.in(), product.in(), product.out(), teraFlops);
@@ -179,13 +181,15 @@ public final class Measure {
     } finally {
       System.clearProperty("mola.cuda.graph");
     }
+    double utilisation = bestProduct > 0 ? m.teraFlops() / bestProduct : 0;
     table.printf(
-        "  %-36s %9.0f tokens/s  %9.1f ms/step  %8.2f TFLOP/s  plan %,d MiB + frozen %,d MiB, peak"
+        "  %-36s %9.0f tokens/s  %9.1f ms/step  %8.2f TFLOP/s (%.0f %% of cuBLAS)  plan %,d MiB + frozen %,d MiB, peak"
             + " %,d MiB, loss %.3f -> %.3f%n",
         label,
         m.tokensPerSecond(),
         m.stepMillis(),
         m.teraFlops(),
+        100 * utilisation,
         m.plannedBytes() >> 20,
         m.frozenBytes() >> 20,
         m.peakDeviceBytes() >> 20,
@@ -199,6 +203,7 @@ public final class Measure {
         .put("tokensPerSecond", m.tokensPerSecond())
         .put("stepMillis", m.stepMillis())
         .put("teraFlops", m.teraFlops())
+        .put("shareOfCublas", utilisation)
         .put("plannedBytes", m.plannedBytes())
         .put("frozenBytes", m.frozenBytes())
         .put("peakDeviceBytes", m.peakDeviceBytes())

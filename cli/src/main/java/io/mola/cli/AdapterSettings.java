@@ -36,6 +36,11 @@ final class AdapterSettings {
   static AdapterShape shape(Settings settings, ModelConfig config) {
     List<String> targets =
         settings.find(Keys.LORA_TARGET_MODULES).map(AdapterSettings::names).orElse(List.of());
+    if (targets.isEmpty() && settings.given(Keys.LORA_TARGET_MODULES).isPresent()) {
+      throw new UsageException(
+          settings.place(Keys.LORA_TARGET_MODULES)
+              + ": names no projection; name some, or all-linear");
+    }
     return new ExpertAllocation(
             settings.get(Keys.NUM_EXPERTS),
             settings.get(Keys.LORA_R),

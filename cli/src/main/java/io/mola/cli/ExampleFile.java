@@ -43,6 +43,18 @@ record ExampleFile(List<Example> examples, Optional<TokenizerFingerprint> tokeni
     Tokenizer tokenizer = Tokenizers.of(source.tokenizer());
     DataSet data = Datasets.read(path, tokenizer, options(settings));
     data.remarks().forEach(output.remarks()::println);
+    int context = source.config().contextLength();
+    if (data.longest() > context) {
+      output
+          .remarks()
+          .printf(
+              Locale.ROOT,
+              "the longest example has %,d tokens, more than the context of %,d that the model was"
+                  + " made for; --cutoff-len %d keeps within it%n",
+              data.longest(),
+              context,
+              context);
+    }
     return new ExampleFile(data.examples(), tokenizer.fingerprint());
   }
 

@@ -5,6 +5,7 @@ import io.mola.cli.settings.Keys;
 import io.mola.cli.settings.Settings;
 import io.mola.core.backend.Region;
 import io.mola.core.data.Prompts;
+import io.mola.core.failure.UsageException;
 import io.mola.core.generate.Generator;
 import io.mola.core.generate.Sampling;
 import io.mola.core.tensor.MemoryPlan;
@@ -53,12 +54,13 @@ final class GenerateCommand extends Subcommand {
     try (FrozenModel model = FrozenModel.open(settings)) {
       Tokenizer tokenizer = model.tokenizer();
       int[] ids = Prompts.encode(prompt, tokenizer, ExampleFile.style(settings));
+      int capacity = capacity(ids.length, most, model.source().config().contextLength());
       MemoryPlan.Builder plan = new MemoryPlan.Builder().f32("generate", 1, 1);
       model.planHook(plan, Generator.PROMPT_CHUNK);
       try (Region region = model.backend().memory().allocate(plan.build());
-          Generator generator =
-              new Generator(model.transformer(), model.hook(region), ids.length + most)) {
-        int[] answer = answer(generator, ids, most, sampling, tokenizer, output.text());
+          Generator generator = new Generator(model.transformer(), model.hook(region), capacity)) {
+        int[] answer =
+            answer(generator, ids, capacity - ids.length, sampling, tokenizer, output.text());
         Map<String, Object> result = new LinkedHashMap<>();
         result.put("text", tokenizer.decode(answer, false));
         result.put("token_ids", Arrays.stream(answer).boxed().toList());
@@ -67,6 +69,21 @@ final class GenerateCommand extends Subcommand {
       }
     }
     return 0;
+  }
+
+  /** Room for prompt and answer: never beyond what the model was made for. */
+  private static int capacity(int prompt, int most, int context) {
+    if (prompt >= context) {
+      throw new UsageException(
+          Keys.PROMPT.flag()
+              + ": has "
+              + prompt
+              + " tokens with its template, and the model's context of "
+              + context
+              + " leaves no room for an answer; shorten it, or give it without a template by"
+              + " --prompt-style raw");
+    }
+    return (int) Math.min((long) prompt + most, context);
   }
 
   private static int[] answer(

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -31,6 +32,9 @@ import tools.jackson.databind.json.JsonMapper;
         "Show what a model (GGUF file, checkpoint folder) or an adapter folder is made of.%n")
 final class InspectCommand extends Subcommand {
   private static final int LONGEST_VALUE = 100;
+
+  /** The kind of an adapter whose files do not say it. */
+  private static final String UNSTATED = "unstated";
 
   @Parameters(paramLabel = "PATH", description = "Model or adapter.")
   private Path path = Path.of("");
@@ -111,6 +115,10 @@ final class InspectCommand extends Subcommand {
   private Map<String, Object> adapter() {
     Map<String, Object> answer = new LinkedHashMap<>();
     answer.put("kind", "adapter");
+    Path config = path.resolve(AdapterFolder.CONFIG);
+    Map<?, ?> metadata = Files.exists(config) ? readConfig(config) : Map.of();
+    Object method = metadata.get("peft_type");
+    answer.put("architecture", method == null ? UNSTATED : lowerCase(method));
     Path file = path.resolve(AdapterFolder.TENSORS);
     try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
       List<TensorInfo> infos = new ArrayList<>();
@@ -120,11 +128,14 @@ final class InspectCommand extends Subcommand {
       putTensors(answer, infos);
     }
     answer.put("sha256", AdapterFolder.sha256(file));
-    Path config = path.resolve(AdapterFolder.CONFIG);
-    if (Files.exists(config)) {
-      answer.put("metadata", readConfig(config));
+    if (!metadata.isEmpty()) {
+      answer.put("metadata", metadata);
     }
     return answer;
+  }
+
+  private static String lowerCase(Object text) {
+    return text.toString().toLowerCase(Locale.ROOT);
   }
 
   private static Map<?, ?> readConfig(Path config) {
@@ -151,7 +162,7 @@ final class InspectCommand extends Subcommand {
 
   private static String shown(Object value) {
     return value instanceof Number number
-        ? String.format("%,d", number.longValue())
+        ? String.format(Locale.ROOT, "%,d", number.longValue())
         : value.toString();
   }
 

@@ -4,10 +4,14 @@ import io.mola.cli.settings.Given;
 import io.mola.cli.settings.Key;
 import io.mola.cli.settings.Key.Alias;
 import io.mola.cli.settings.Key.Section;
+import io.mola.cli.settings.ValueType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Stack;
 import picocli.CommandLine.Model.ArgGroupSpec;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
@@ -57,8 +61,26 @@ final class KeyFlags {
   private static OptionSpec.Builder option(Key<?> key, String flag) {
     OptionSpec.Builder option =
         OptionSpec.builder(flag).type(String.class).paramLabel(key.type().label());
-    boolean isSwitch = key.type().label().equals("true|false");
-    return isSwitch ? option.arity("0..1").fallbackValue("true") : option.arity("1");
+    return isSwitch(key)
+        ? option.arity("0..1").fallbackValue("true").preprocessor(KeyFlags::completeSwitch)
+        : option.arity("1");
+  }
+
+  private static boolean isSwitch(Key<?> key) {
+    return key.type().label().equals("true|false");
+  }
+
+  /**
+   * A switch takes the next word only if it is a truth value, so that a mistyped flag behind it is
+   * named as such; what is joined by {@code =} is its value in any case.
+   */
+  private static boolean completeSwitch(
+      Stack<String> words, CommandSpec spec, ArgSpec option, Map<String, Object> parsing) {
+    boolean joined = "=".equals(parsing.get("separator"));
+    if (!joined && (words.isEmpty() || !ValueType.isTruth(words.peek()))) {
+      words.push("true");
+    }
+    return false;
   }
 
   /** The value of {@code --config}. */

@@ -2,6 +2,7 @@ package io.mola.cli;
 
 import io.mola.core.train.FootprintPlan;
 import java.io.PrintStream;
+import java.util.Locale;
 
 /** The memory plan as a table. */
 final class PlanTable {
@@ -10,8 +11,10 @@ final class PlanTable {
   /** One line per part and the sum, in MiB. */
   static void print(FootprintPlan plan, PrintStream out) {
     out.println("memory");
-    plan.parts().forEach((part, bytes) -> out.printf("  %-32s %,10.1f MiB%n", part, mib(bytes)));
-    out.printf("  %-32s %,10.1f MiB%n", "planned peak", mib(plan.totalBytes()));
+    plan.parts()
+        .forEach(
+            (part, bytes) -> out.printf(Locale.ROOT, "  %-32s %,10.1f MiB%n", part, mib(bytes)));
+    out.printf(Locale.ROOT, "  %-32s %,10.1f MiB%n", "planned peak", mib(plan.totalBytes()));
   }
 
   /** Bytes in MiB. */

@@ -62,7 +62,14 @@ record TrainingSettings(int batchSize, int microBatchSize, int epochs, int maxSt
             () -> batch.map(b -> divided(b, accumulation.orElse(1), settings)).orElse(1));
     int steps =
         accumulation.orElseGet(() -> batch.map(b -> divided(b, microSize, settings)).orElse(1));
-    int effective = Math.multiplyExact(microSize, steps);
+    long effective = (long) microSize * steps;
+    if (effective > Integer.MAX_VALUE) {
+      throw new UsageException(
+          settings.place(Keys.GRADIENT_ACCUMULATION_STEPS)
+              + ": an optimiser step of "
+              + effective
+              + " examples is too large; lower it or --micro-batch-size");
+    }
     if (batch.isPresent() && batch.get() != effective) {
       throw new UsageException(
           settings.place(Keys.BATCH_SIZE)
@@ -74,10 +81,14 @@ record TrainingSettings(int batchSize, int microBatchSize, int epochs, int maxSt
               + steps);
     }
     return new TrainingSettings(
-        effective,
-        microSize,
-        settings.get(Keys.NUM_EPOCHS),
-        settings.find(Keys.MAX_STEPS).orElse(0));
+        (int) effective, microSize, epochs(settings), settings.find(Keys.MAX_STEPS).orElse(0));
+  }
+
+  /** A bound of the steps that stands alone is their number, however often the data is repeated. */
+  private static int epochs(Settings settings) {
+    boolean byStepsAlone =
+        settings.given(Keys.MAX_STEPS).isPresent() && settings.given(Keys.NUM_EPOCHS).isEmpty();
+    return byStepsAlone ? Integer.MAX_VALUE : settings.get(Keys.NUM_EPOCHS);
   }
 
   private static int divided(int batch, int by, Settings settings) {
@@ -88,10 +99,26 @@ record TrainingSettings(int batchSize, int microBatchSize, int epochs, int maxSt
     return batch / by;
   }
 
-  /** Optimiser steps of a run over so many examples. */
+  /**
+   * Optimiser steps of a run over so many examples.
+   *
+   * @throws UsageException if they are too many to be counted
+   */
   int steps(int examples) {
-    int all = Math.multiplyExact(Math.ceilDiv(examples, batchSize), epochs);
-    return maxSteps == 0 ? all : Math.min(maxSteps, all);
+    long all = (long) Math.ceilDiv(examples, batchSize) * epochs;
+    long steps = maxSteps == 0 ? all : Math.min(maxSteps, all);
+    if (steps > Integer.MAX_VALUE) {
+      throw new UsageException(
+          Keys.NUM_EPOCHS.flag()
+              + ": "
+              + epochs
+              + " passes over "
+              + examples
+              + " examples are more than "
+              + Integer.MAX_VALUE
+              + " steps; lower it");
+    }
+    return (int) steps;
   }
 
   /** AdamW and its schedule for so many steps. */

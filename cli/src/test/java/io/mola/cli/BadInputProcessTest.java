@@ -38,6 +38,8 @@ class BadInputProcessTest {
     write("unknown.yaml", "lora_r: 4\nlearning_rat: 1e-3\n");
     write("wrong.yaml", "lora_r: 4\nlearning_rate: fast\n");
     write("twice.yaml", "seed: 1\nseed: 2\n");
+    write("second.yaml", "seed: 1\n---\nseed: 2\n");
+    write("trailing.json", "[" + line("[3, 4]", "[-100, 4]").strip() + "]\n\nmore");
     write("file", "");
     cut(model, folder.resolve("cut.gguf"));
     rename(model, folder.resolve("mamba.gguf"));
@@ -68,6 +70,24 @@ class BadInputProcessTest {
         finetuning("an id outside", "outside.jsonl:2", "--data-path", at("outside.jsonl")),
         finetuning("too long examples", "data.jsonl:1", "--cutoff-len", "3"),
         finetuning("an unknown flag", "did you mean --learning-rate?", "--learning-rat", "1e-3"),
+        finetuning("an unknown flag behind a switch", "unknown flag --zzz", "--overwrite", "--zzz"),
+        finetuning("a word behind a switch", "unexpected argument extra", "--overwrite", "extra"),
+        finetuning("a switch that is no truth", "true or false", "--overwrite=maybe", "--seed=1"),
+        finetuning("a rate that only Java reads", "--learning-rate", "--learning-rate", "1d"),
+        finetuning("passes beyond count", "--num-epochs", "--num-epochs", "2147483647"),
+        finetuning(
+            "a step beyond count",
+            "--gradient-accumulation-steps",
+            "--micro-batch-size",
+            "100000",
+            "--gradient-accumulation-steps",
+            "100000"),
+        finetuning("threads beyond count", "from 1 to 1024", "--threads", "1000000"),
+        finetuning("no projection", "names no projection", "--lora-target-modules", ""),
+        finetuning("a folder as data", "is a folder", "--data-path", at("adapter")),
+        finetuning("text after an array", "trailing.json:3", "--data-path", at("trailing.json")),
+        finetuning("two documents", "second.yaml:3", "--config", at("second.yaml")),
+        using("a prompt beyond the context", "leaves no room", "--prompt", "ab ".repeat(9000)),
         finetuning("an unknown key", "unknown.yaml:2: unknown key", "--config", at("unknown.yaml")),
         finetuning("a wrong value in a file", "wrong.yaml:2", "--config", at("wrong.yaml")),
         finetuning("a key written twice", "twice.yaml:2", "--config", at("twice.yaml")),

@@ -228,6 +228,7 @@ class FinetuneProcessTest {
         "--base-model=" + model,
         "--adapter=" + adapter,
         "--prompt=ab",
+        "--prompt-style=raw",
         "--max-new-tokens=4");
   }
 

@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
 public final class Keys {
   private static final List<Key<?>> ALL = new ArrayList<>();
 
+  /** More than any machine has processors; each needs a stack and a workspace of its own. */
+  private static final int MOST_THREADS = 1024;
+
   /** Frozen model. */
   public static final Key<Path> BASE_MODEL =
       key("base_model", ValueType.path(), null, Section.FILES)
@@ -127,13 +130,13 @@ public final class Keys {
   /** Weight of the balance loss. */
   public static final Key<Double> ROUTER_AUX_LOSS_COEF =
       key("router_aux_loss_coef", atLeastZero(), "0.001", Section.ADAPTER)
-          .help("weight of the loss that keeps experts equally used")
+          .help("weight of that loss")
           .aliases("moe_aux_loss_coef");
 
   /** Whether there is a balance loss. */
   public static final Key<Boolean> ROUTER_LOSS =
       key("router_loss", ValueType.truth(), "true", Section.ADAPTER)
-          .help("whether that loss is used")
+          .help("whether a loss keeps the experts equally used")
           .aliases("obalance");
 
   /** Form of the balance loss. */
@@ -192,13 +195,14 @@ public final class Keys {
   public static final Key<Integer> MICRO_BATCH_SIZE =
       key("micro_batch_size", ValueType.whole(1), null, Section.TRAINING)
           .help(
-              "examples computed at once; more of them need more memory and share more beginnings")
+              "examples computed at once; more of them need more memory and share more beginnings;"
+                  + " default: 1")
           .aliases("per_device_train_batch_size");
 
   /** Micro-batches per step. */
   public static final Key<Integer> GRADIENT_ACCUMULATION_STEPS =
       key("gradient_accumulation_steps", ValueType.whole(1), null, Section.TRAINING)
-          .help("micro-batches per optimiser step: batch_size / micro_batch_size")
+          .help("micro-batches per optimiser step; default: batch_size / micro_batch_size, or 1")
           .aliases("grad_accumulation_steps");
 
   /** Passes over the data. */
@@ -210,7 +214,9 @@ public final class Keys {
   /** Steps. */
   public static final Key<Integer> MAX_STEPS =
       key("max_steps", ValueType.whole(1), null, Section.TRAINING)
-          .help("stop after this many optimiser steps, whatever num_epochs says")
+          .help(
+              "stop after this many optimiser steps; without num_epochs the examples are repeated"
+                  + " until then")
           .aliases("iters");
 
   /** Decoupled decay. */
@@ -374,7 +380,7 @@ public final class Keys {
 
   /** Worker threads. */
   public static final Key<Integer> THREADS =
-      key("threads", ValueType.whole(1), null, Section.MACHINE)
+      key("threads", ValueType.whole(1, MOST_THREADS), null, Section.MACHINE)
           .help("threads; default: all processors. The result is the same for any number")
           .aliases();
 

@@ -33,7 +33,10 @@ public final class RunFile {
    *     written twice, a value of the wrong kind
    */
   public static List<Given> read(Path file) {
-    if (!Files.isRegularFile(file)) {
+    if (Files.isDirectory(file)) {
+      throw new UsageException(file + ": is a folder; --config takes a YAML file of settings");
+    }
+    if (!Files.exists(file)) {
       throw new UsageException(file + ": no such file; --config takes a YAML file of settings");
     }
     try (JsonParser parser = new YAMLMapper().createParser(file)) {
@@ -66,6 +69,9 @@ public final class RunFile {
       String place = place() + ": " + name;
       parser.nextToken();
       givens.add(new Given(key, value(place), place));
+    }
+    if (parser.nextToken() != null) {
+      throw fault("a second document begins; write all settings in one");
     }
     return List.copyOf(givens);
   }

@@ -74,8 +74,7 @@ public final class Settings {
    */
   public <T> T require(Key<T> key) {
     return find(key)
-        .orElseThrow(
-            () -> new UsageException(key.flag() + " is missing: it gives the " + key.help()));
+        .orElseThrow(() -> new UsageException(key.flag() + " is missing (" + key.help() + ")"));
   }
 
   /** Where the value came from, for messages: place as written, or the flag for a default. */

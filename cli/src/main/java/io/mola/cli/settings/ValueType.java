@@ -5,7 +5,9 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.function.DoublePredicate;
+import java.util.regex.Pattern;
 
 /**
  * How the text of a setting becomes a value. The same reader serves the command line and the YAML
@@ -16,6 +18,10 @@ import java.util.function.DoublePredicate;
  * @param reader from text; throws UsageException with what was expected
  */
 public record ValueType<T>(String label, Reader<T> reader) {
+  private static final Set<String> TRUE = Set.of("true", "yes", "on");
+  private static final Set<String> FALSE = Set.of("false", "no", "off");
+  private static final Pattern DECIMAL =
+      Pattern.compile("[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?");
 
   /** Text to value. */
   @FunctionalInterface
@@ -50,7 +56,12 @@ public record ValueType<T>(String label, Reader<T> reader) {
 
   /** A whole number of at least {@code least}. */
   public static ValueType<Integer> whole(int least) {
-    return new ValueType<>("N", text -> Math.toIntExact(readWhole(text, least, Integer.MAX_VALUE)));
+    return whole(least, Integer.MAX_VALUE);
+  }
+
+  /** A whole number of a range. */
+  public static ValueType<Integer> whole(int least, int most) {
+    return new ValueType<>("N", text -> Math.toIntExact(readWhole(text, least, most)));
   }
 
   /** Any 64-bit whole number that is not negative. */
@@ -61,6 +72,11 @@ public record ValueType<T>(String label, Reader<T> reader) {
   /** true or false. */
   public static ValueType<Boolean> truth() {
     return new ValueType<>("true|false", ValueType::readTruth);
+  }
+
+  /** Whether a text is a truth value. */
+  public static boolean isTruth(String text) {
+    return TRUE.contains(word(text)) || FALSE.contains(word(text));
   }
 
   /** One of some words. */
@@ -86,20 +102,18 @@ public record ValueType<T>(String label, Reader<T> reader) {
   }
 
   private static double readNumber(String text, String expected, DoublePredicate range) {
-    double value;
-    try {
-      value = Double.parseDouble(text.strip());
-    } catch (NumberFormatException e) {
-      throw new UsageException("expected " + expected + ", not '" + text + "'", e);
-    }
+    String number = text.strip();
+    // Java itself would read 1d and 0x1p3 too, which nobody means.
+    double value = DECIMAL.matcher(number).matches() ? Double.parseDouble(number) : Double.NaN;
     if (!Double.isFinite(value) || !range.test(value)) {
-      throw new UsageException("expected " + expected + ", not " + text);
+      throw new UsageException("expected " + expected + ", not '" + text + "'");
     }
     return value;
   }
 
   private static long readWhole(String text, long least, long most) {
-    String expected = "expected a whole number of at least " + least + ", not '" + text + "'";
+    String expected =
+        "expected a whole number from " + least + " to " + most + ", not '" + text + "'";
     try {
       long value = Long.parseLong(text.strip());
       if (value < least || value > most) {
@@ -112,11 +126,14 @@ public record ValueType<T>(String label, Reader<T> reader) {
   }
 
   private static boolean readTruth(String text) {
-    return switch (text.strip().toLowerCase(Locale.ROOT)) {
-      case "true", "yes", "on" -> true;
-      case "false", "no", "off" -> false;
-      default -> throw new UsageException("expected true or false, not '" + text + "'");
-    };
+    if (!isTruth(text)) {
+      throw new UsageException("expected true or false, not '" + text + "'");
+    }
+    return TRUE.contains(word(text));
+  }
+
+  private static String word(String text) {
+    return text.strip().toLowerCase(Locale.ROOT);
   }
 
   private static String readChoice(String text, List<String> allowed) {

@@ -107,7 +107,12 @@ public final class Datasets {
       }
       if (examples.isEmpty()) {
         throw new UsageException(
-            file + (dropped.isEmpty() ? ": no example in it" : ": every example is too long"));
+            file
+                + (dropped.isEmpty()
+                    ? ": no example in it"
+                    : ": every example is too long, the first is "
+                        + dropped.getFirst()
+                        + "; raise --cutoff-len"));
       }
       return new DataSet(examples, dropped, truncated);
     }

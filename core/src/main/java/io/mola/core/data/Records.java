@@ -47,7 +47,10 @@ final class Records {
    * @throws UsageException naming file and line
    */
   static void read(Path file, Consumer<DataRecord> consumer) {
-    if (!Files.isRegularFile(file)) {
+    if (Files.isDirectory(file)) {
+      throw new UsageException(file + ": is a folder; --data-path takes a JSON or JSONL file");
+    }
+    if (!Files.exists(file)) {
       throw new UsageException(file + ": no such file; --data-path takes a JSON or JSONL file");
     }
     Records records = new Records(file, consumer);
@@ -143,6 +146,13 @@ final class Records {
           line = parser.currentTokenLocation().getLineNr();
           JsonNode node = parser.readValueAsTree();
           accept(node, line);
+        }
+        if (parser.nextToken() != null) {
+          throw new UsageException(
+              file
+                  + ":"
+                  + parser.currentTokenLocation().getLineNr()
+                  + ": something follows the array; put all examples into it");
         }
       } catch (JacksonException e) {
         throw malformed(

@@ -30,8 +30,8 @@ public final class ShuffledEpochs implements BatchSource {
     this.batchSize = batchSize;
     this.seed = seed;
     perEpoch = Math.ceilDiv(examples.size(), batchSize);
-    int all = Math.multiplyExact(perEpoch, epochs);
-    steps = maxSteps == 0 ? all : Math.min(maxSteps, all);
+    long all = (long) perEpoch * epochs;
+    steps = Math.toIntExact(maxSteps == 0 ? all : Math.min(maxSteps, all));
   }
 
   @Override

@@ -66,6 +66,14 @@ class DatasetsTest {
   }
 
   @Test
+  void nothingMayFollowAnArray() {
+    String a = "{\"instruction\":\"a\",\"output\":\"b\"}";
+    assertThatThrownBy(() -> read("[" + a + "]\n" + a, PLAIN))
+        .isInstanceOf(UsageException.class)
+        .hasMessageContaining("data:2: something follows the array");
+  }
+
+  @Test
   void modelsWithAChatTemplateGetAlpacaRecordsThroughIt() {
     Tokenizer chat = new WordTokenizer(false, CHATML);
     String line = "{\"instruction\":\"Hi\",\"output\":\"Yo\"}";

@@ -7,14 +7,17 @@ import io.mola.core.backend.BackendProvider;
 import io.mola.core.backend.BackendSettings;
 import io.mola.core.backend.Backends;
 import io.mola.core.data.Example;
+import io.mola.core.train.Continuity;
 import io.mola.core.train.FineTuneRequest;
 import io.mola.core.train.FineTuneResult;
 import io.mola.core.train.FineTuning;
 import io.mola.core.train.OptimizerConfig;
+import io.mola.core.train.Prefixes;
 import io.mola.core.train.TrainingListener;
 import io.mola.testdata.TinyModel;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Function;
 
@@ -49,6 +52,7 @@ record SmallTraining(int steps) {
                 1,
                 1L << 30,
                 allocation.resolve(model.config()),
+                Optional.empty(),
                 BalanceLoss.MASKED,
                 0.001,
                 new OptimizerConfig(
@@ -57,11 +61,12 @@ record SmallTraining(int steps) {
                 examples(1),
                 4,
                 2,
+                Prefixes.SHARED,
                 1,
                 steps,
                 true,
                 SEED));
-    return tuning.run(tuning.plan(), new TrainingListener() {});
+    return tuning.run(tuning.plan(), Continuity.NONE, new TrainingListener() {});
   }
 
   private static List<Example> examples(int count) {

@@ -5,15 +5,18 @@ import io.mola.core.adapter.ExpertAllocation;
 import io.mola.core.backend.Backends;
 import io.mola.core.data.Example;
 import io.mola.core.quant.QuantType;
+import io.mola.core.train.Continuity;
 import io.mola.core.train.FineTuneRequest;
 import io.mola.core.train.FineTuneResult;
 import io.mola.core.train.FineTuning;
 import io.mola.core.train.FootprintPlan;
 import io.mola.core.train.OptimizerConfig;
+import io.mola.core.train.Prefixes;
 import io.mola.core.train.StepReport;
 import io.mola.core.train.TrainingListener;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -63,7 +66,7 @@ record TrainingRate(BaseShape shape, QuantType type, int sequences, int length, 
     DeviceMemory.Peak peak = memory.watch();
     FineTuneResult result;
     try {
-      result = tuning.run(plan, new TrainingListener() {});
+      result = tuning.run(plan, Continuity.NONE, new TrainingListener() {});
     } finally {
       peak.stop();
     }
@@ -88,6 +91,7 @@ record TrainingRate(BaseShape shape, QuantType type, int sequences, int length, 
         1,
         Long.MAX_VALUE / 4,
         new ExpertAllocation("2-4-6-8", "8", "2", 16, 0.05, List.of()).resolve(base.config()),
+        Optional.empty(),
         BalanceLoss.MASKED,
         0.001,
         new OptimizerConfig(3e-4, OptimizerConfig.Schedule.CONSTANT, 0, 0.9, 0.999, 1e-8, 0, 1.0),
@@ -95,6 +99,7 @@ record TrainingRate(BaseShape shape, QuantType type, int sequences, int length, 
         List.of(),
         sequences,
         sequences,
+        Prefixes.REPEATED,
         1,
         steps,
         false,

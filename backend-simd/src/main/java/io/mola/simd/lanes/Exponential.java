@@ -46,7 +46,11 @@ public final class Exponential {
     int i = from;
     for (; i <= end - VectorWidth.LANES; i += VectorWidth.LANES) {
       FloatVector x = FloatVector.fromArray(F, a, i);
-      FloatVector c = x.max(LOWEST).min(HIGHEST);
+      // what will be replaced is computed for 0: at the bound the half power would be subnormal,
+      // which takes the processor a hundred cycles, and masked scores are infinitely small
+      VectorMask<Float> below = x.compare(VectorOperators.LT, LOWEST);
+      VectorMask<Float> above = x.compare(VectorOperators.GT, HIGHEST);
+      FloatVector c = x.blend(0f, below).blend(0f, above);
       FloatVector t = c.fma(FloatVector.broadcast(F, LOG2_E), FloatVector.broadcast(F, ROUND));
       FloatVector n = t.sub(ROUND);
       FloatVector r = n.fma(FloatVector.broadcast(F, -LN2_HIGH), c);
@@ -62,8 +66,6 @@ public final class Exponential {
       IntVector half = t.reinterpretAsInts().sub(ROUND_BITS - 126);
       FloatVector power = half.lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
       p = p.mul(power).mul(2f);
-      VectorMask<Float> below = x.compare(VectorOperators.LT, LOWEST);
-      VectorMask<Float> above = x.compare(VectorOperators.GT, HIGHEST);
       p.blend(0f, below).blend(Float.POSITIVE_INFINITY, above).intoArray(a, i);
     }
     for (; i < end; i++) {

@@ -15,13 +15,21 @@ final class RowTasks {
 
   /** The tasks of the same. */
   static Stage stage(int rows, int rowsPerTask, Task row) {
-    return new Stage(
-        (rows + rowsPerTask - 1) / rowsPerTask,
-        (task, worker) -> {
-          int end = Math.min(rows, (task + 1) * rowsPerTask);
-          for (int i = task * rowsPerTask; i < end; i++) {
-            row.run(i, worker);
-          }
-        });
+    return new RowStage(rows, rowsPerTask, row);
+  }
+
+  private record RowStage(int rows, int rowsPerTask, Task row) implements Stage {
+    @Override
+    public int count() {
+      return (rows + rowsPerTask - 1) / rowsPerTask;
+    }
+
+    @Override
+    public void run(int task, int worker) {
+      int end = Math.min(rows, (task + 1) * rowsPerTask);
+      for (int i = task * rowsPerTask; i < end; i++) {
+        row.run(i, worker);
+      }
+    }
   }
 }

@@ -17,6 +17,7 @@ import io.mola.simd.tiles.Strips;
 import io.mola.simd.tiles.Term;
 import io.mola.simd.tiles.Workbench;
 import io.mola.simd.work.Stage;
+import io.mola.simd.work.StageList;
 import io.mola.simd.work.Workspace;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,7 +58,7 @@ final class SimdAdapterOps implements AdapterOps {
     space.reset();
     int n = input.rows();
     int in = input.cols();
-    List<Stage> packing = new ArrayList<>();
+    StageList packing = new StageList();
     PackedActivations packed = new PackedActivations().shape(space, n, in);
     PackedActivations dropped = packed;
     if (dropout.probability() > 0) {
@@ -70,7 +71,7 @@ final class SimdAdapterOps implements AdapterOps {
     SimdTensor z = SimdTensor.of(state.z());
     FloatPanels aPanels = new FloatPanels(space, in, a.rows());
     packing.add(aPanels.fromRows(a.data(), a.offset()));
-    List<Stage> narrow = new ArrayList<>();
+    StageList narrow = new StageList();
     narrow.add(product(z, false, new Term(dropped, aPanels)));
     if (experts.router() != null) {
       SimdTensor router = SimdTensor.of(experts.router());
@@ -80,8 +81,8 @@ final class SimdAdapterOps implements AdapterOps {
       narrow.add(product(logits, false, new Term(packed, routerPanels)));
     }
     SimdTensor u = floats(space, n, z.cols());
-    List<Stage> secondPacking = new ArrayList<>();
-    List<Stage> products = new ArrayList<>();
+    StageList secondPacking = new StageList();
+    StageList products = new StageList();
     for (int i = 0; i < frozen.length; i++) {
       SimdTensor y = SimdTensor.of(ys.get(i));
       Member member = experts.members().get(i);
@@ -98,18 +99,18 @@ final class SimdAdapterOps implements AdapterOps {
     bench
         .pool()
         .run(
-            all(packing),
-            all(narrow),
+            packing.all(),
+            narrow.all(),
             gatedRows(experts, state, z, u),
-            all(secondPacking),
-            all(products));
+            secondPacking.all(),
+            products.all());
   }
 
   /** Packs x and x ⊙ D tile by tile, so that x is read once. */
   private Stage tilesAndDropped(
       SimdTensor x, Dropout dropout, PackedActivations plain, PackedActivations into) {
     int in = x.cols();
-    return new Stage(
+    return Stage.of(
         into.tiles(),
         (tile, worker) -> {
           int first = tile * PackedActivations.ROWS;
@@ -130,7 +131,7 @@ final class SimdAdapterOps implements AdapterOps {
     SimdTensor logits = state.logits() == null ? null : SimdTensor.of(state.logits());
     SimdTensor gates = state.gates() == null ? null : SimdTensor.of(state.gates());
     int n = z.rows();
-    return new Stage(
+    return Stage.of(
         Math.ceilDiv(n, ROWS_PER_TASK),
         (task, worker) -> {
           int first = task * ROWS_PER_TASK;
@@ -199,10 +200,10 @@ final class SimdAdapterOps implements AdapterOps {
     private final SimdTensor du;
 
     private final SimdTensor u;
-    private final List<Stage> packing = new ArrayList<>();
-    private final List<Stage> narrow = new ArrayList<>();
-    private final List<Stage> secondPacking = new ArrayList<>();
-    private final List<Stage> products = new ArrayList<>();
+    private final StageList packing = new StageList();
+    private final StageList narrow = new StageList();
+    private final StageList secondPacking = new StageList();
+    private final StageList products = new StageList();
     private final List<Term> intoDx = new ArrayList<>();
 
     Backward(
@@ -331,6 +332,14 @@ final class SimdAdapterOps implements AdapterOps {
       }
     }
 
+    private int mostExperts() {
+      int most = 1;
+      for (Member member : experts.members()) {
+        most = Math.max(most, member.experts());
+      }
+      return most;
+    }
+
     /** Sum over the columns of expert e of du ⊙ z. */
     private float pairSum(Member member, int t, int e) {
       int at = member.rankOffset() + e * member.rank();
@@ -342,11 +351,11 @@ final class SimdAdapterOps implements AdapterOps {
     }
 
     void run() {
-      int most = experts.members().stream().mapToInt(Member::experts).max().orElse(1);
+      int most = mostExperts();
       Stage gating =
           RowTasks.stage(
               n, ROWS_PER_TASK, (t, worker) -> gateRow(t, bench.scratch()[worker].sums(most)));
-      bench.pool().run(all(packing), all(narrow), gating, all(secondPacking), all(products));
+      bench.pool().run(packing.all(), narrow.all(), gating, secondPacking.all(), products.all());
     }
   }
 
@@ -361,9 +370,5 @@ final class SimdAdapterOps implements AdapterOps {
   private static SimdTensor floats(Workspace space, int rows, int cols) {
     Workspace.Floats slab = space.floats(Math.multiplyExact(rows, cols));
     return new SimdTensor(slab.data(), slab.offset(), rows, cols);
-  }
-
-  private static Stage all(List<Stage> stages) {
-    return Stage.all(stages);
   }
 }

@@ -4,35 +4,38 @@ import io.mola.cli.settings.Key;
 import io.mola.cli.settings.Keys;
 import io.mola.cli.settings.Settings;
 import io.mola.core.backend.Backend;
+import io.mola.core.failure.UsageException;
 import io.mola.core.verify.CaseResult;
 import io.mola.core.verify.CaseResult.Measure;
 import io.mola.core.verify.Verification;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Command;
 
-/** Replays recorded cases and measures the differences. */
+/** Measures differences: from recorded cases, or between two backends. */
 @Command(
     name = "verify",
     description =
-        "Check a backend on this machine: replay recorded runs of other implementations and measure"
-            + " the largest differences. Exit code 2 if one exceeds its tolerance.%n")
+        "Check a backend on this machine: replay recorded runs of other implementations (--golden),"
+            + " or compare it with another backend on a model and data of your own (--against), and"
+            + " measure the largest differences. Exit code 2 if one exceeds its tolerance.%n")
 final class VerifyCommand extends Subcommand {
   @Override
   List<Key<?>> keys() {
-    return List.of(Keys.GOLDEN, Keys.BACKEND, Keys.THREADS);
+    List<Key<?>> keys = new ArrayList<>(List.of(Keys.GOLDEN, Keys.BACKEND, Keys.THREADS));
+    keys.addAll(BackendParity.KEYS);
+    return keys;
   }
 
   @Override
   int run(Output output) {
     Settings settings = settings();
-    List<CaseResult> results;
-    try (Backend backend = ComputeSettings.open(settings)) {
-      results =
-          new Verification(backend, result -> show(result, output))
-              .run(settings.require(Keys.GOLDEN));
-    }
+    List<CaseResult> results =
+        settings.find(Keys.AGAINST).isPresent()
+            ? parity(settings, output)
+            : replay(settings, output);
     boolean ok = results.stream().allMatch(CaseResult::ok);
     long failed = results.stream().filter(result -> !result.ok()).count();
     output.text().printf("%d cases, %d failed%n", results.size(), failed);
@@ -41,6 +44,23 @@ final class VerifyCommand extends Subcommand {
     answer.put("cases", results.stream().map(VerifyCommand::entry).toList());
     output.answer(answer);
     return ok ? 0 : 2;
+  }
+
+  private static List<CaseResult> replay(Settings settings, Output output) {
+    try (Backend backend = ComputeSettings.open(settings)) {
+      return new Verification(backend, result -> show(result, output))
+          .run(settings.require(Keys.GOLDEN));
+    }
+  }
+
+  private static List<CaseResult> parity(Settings settings, Output output) {
+    if (settings.find(Keys.GOLDEN).isPresent()) {
+      throw new UsageException(
+          "--golden replays recorded cases and --against compares two backends; give one");
+    }
+    List<CaseResult> results = BackendParity.compare(settings, output);
+    results.forEach(result -> show(result, output));
+    return results;
   }
 
   private static void show(CaseResult result, Output output) {

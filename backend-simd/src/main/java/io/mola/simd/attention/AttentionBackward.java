@@ -67,7 +67,7 @@ public final class AttentionBackward {
 
   private static Stage deltas(Workbench bench, AttentionShape shape, int n, Inputs in) {
     int c = shape.headDim();
-    return new Stage(
+    return Stage.of(
         (n + ROWS_PER_TASK - 1) / ROWS_PER_TASK,
         (task, worker) -> {
           float[] lanes = bench.scratch()[worker].lanes;

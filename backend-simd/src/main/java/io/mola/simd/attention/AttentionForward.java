@@ -112,7 +112,7 @@ public final class AttentionForward {
     int tasks = batch.blocks() * shape.heads();
     bench
         .pool()
-        .run(Stage.all(keys.packRows(k), values.packColumns(v)), new Stage(tasks, forward::task));
+        .run(Stage.all(keys.packRows(k), values.packColumns(v)), Stage.of(tasks, forward::task));
   }
 
   /** Ints that the packed keys and values of n tokens take at most. */

@@ -70,7 +70,7 @@ final class KeyGradients {
   }
 
   Stage stage() {
-    return new Stage(batch.blocks() * shape.kvHeads(), this::task);
+    return Stage.of(batch.blocks() * shape.kvHeads(), this::task);
   }
 
   private void task(int task, int worker) {

@@ -35,7 +35,7 @@ final class PackedHeads {
 
   Stage packRows(Rows x) {
     int tiles = heads[0].tiles();
-    return new Stage(
+    return Stage.of(
         heads.length * tiles,
         (task, worker) -> {
           int head = task / tiles;
@@ -47,7 +47,7 @@ final class PackedHeads {
 
   Stage packColumns(Rows x) {
     int tiles = heads[0].tiles();
-    return new Stage(
+    return Stage.of(
         heads.length * tiles,
         (task, worker) -> {
           int head = task / tiles;

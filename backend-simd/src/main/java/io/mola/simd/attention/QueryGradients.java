@@ -62,7 +62,7 @@ final class QueryGradients {
   }
 
   Stage stage() {
-    return new Stage(batch.blocks() * shape.heads(), this::task);
+    return Stage.of(batch.blocks() * shape.heads(), this::task);
   }
 
   private void task(int task, int worker) {

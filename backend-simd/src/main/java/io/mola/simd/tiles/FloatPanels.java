@@ -36,7 +36,7 @@ public final class FloatPanels extends Panels {
   /** Fills the panels with wᵀ, w [n, k] row-major at {@code wo}; a task is a run of columns. */
   public Stage fromRows(float[] w, int wo) {
     int runs = PackedActivations.ceiling(k(), COLUMNS_PER_TASK);
-    return new Stage(
+    return Stage.of(
         count() * runs,
         (task, worker) -> {
           int panel = task / runs;

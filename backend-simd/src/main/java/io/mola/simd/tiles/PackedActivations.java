@@ -75,19 +75,27 @@ public final class PackedActivations {
 
   /** Packs x [n, k], rows {@code ld} apart. */
   public Stage fromRows(float[] x, int xo, int ld) {
-    return new Stage(
-        ceiling(tiles, TILES_PER_TASK),
-        (index, worker) -> {
-          int end = Math.min(tiles, (index + 1) * TILES_PER_TASK);
-          for (int t = index * TILES_PER_TASK; t < end; t++) {
-            packRows(x, xo + t * ROWS * ld, ld, t);
-          }
-        });
+    return new RowPacking(this, x, xo, ld);
+  }
+
+  private record RowPacking(PackedActivations into, float[] x, int xo, int ld) implements Stage {
+    @Override
+    public int count() {
+      return ceiling(into.tiles, TILES_PER_TASK);
+    }
+
+    @Override
+    public void run(int index, int worker) {
+      int end = Math.min(into.tiles, (index + 1) * TILES_PER_TASK);
+      for (int t = index * TILES_PER_TASK; t < end; t++) {
+        into.packRows(x, xo + t * ROWS * ld, ld, t);
+      }
+    }
   }
 
   /** Packs the transpose of x [k, n], rows {@code ld} apart: the product runs over x's rows. */
   public Stage fromColumns(float[] x, int xo, int ld) {
-    return new Stage(tiles, (index, worker) -> packColumns(x, xo + index * ROWS, ld, index));
+    return Stage.of(tiles, (index, worker) -> packColumns(x, xo + index * ROWS, ld, index));
   }
 
   /** Packs tile t from its rows, the first at {@code xo}. */

@@ -2,7 +2,6 @@ package io.mola.simd.tiles;
 
 import io.mola.simd.tiles.Panels.Reading;
 import io.mola.simd.work.Stage;
-import io.mola.simd.work.Task;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * the sums stay in a contiguous scratch; y, whose rows may lie a power of two apart, is read in the
  * first block and written in the last. A further term is just more blocks.
  */
-public final class Product implements Task {
+public final class Product implements Stage {
   /** Up to this many rows are multiplied one by one, four panels at once. */
   static final int FEW_ROWS = 2;
 
@@ -123,9 +122,12 @@ public final class Product implements Task {
    */
   public static Stage of(
       Workbench bench, float[] y, int yo, int ld, boolean add, @Nullable Mask mask, Term... terms) {
-    Product product = new Product(bench.scratch(), y, yo, ld, add, mask, terms);
-    int groups = PackedActivations.ceiling(product.panels, product.panelsPerTask);
-    return new Stage(groups * product.tileBlocks, product);
+    return new Product(bench.scratch(), y, yo, ld, add, mask, terms);
+  }
+
+  @Override
+  public int count() {
+    return PackedActivations.ceiling(panels, panelsPerTask) * tileBlocks;
   }
 
   @Override

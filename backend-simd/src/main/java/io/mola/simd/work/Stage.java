@@ -1,43 +1,37 @@
 package io.mola.simd.work;
 
-import java.util.List;
-
-/**
- * Tasks that may run at the same time.
- *
- * @param count their number
- * @param task does one of them
- */
-public record Stage(int count, Task task) {
+/** Tasks that may run at the same time, numbered from 0. */
+public interface Stage extends Task {
   /** Nothing to do. */
-  public static final Stage NOTHING = new Stage(0, (index, worker) -> {});
+  Stage NOTHING = of(0, (index, worker) -> {});
 
-  /** The tasks of all parts, in their order. */
-  public static Stage all(List<Stage> parts) {
-    return switch (parts.size()) {
-      case 0 -> NOTHING;
-      case 1 -> parts.getFirst();
-      default -> all(parts.toArray(Stage[]::new));
-    };
+  /** Their number. */
+  int count();
+
+  /** So many tasks that {@code task} does. */
+  static Stage of(int count, Task task) {
+    return new Tasks(count, task);
   }
 
   /** The tasks of all parts, in their order. */
-  public static Stage all(Stage... parts) {
-    int count = 0;
+  static Stage all(Stage... parts) {
+    StageList list = new StageList();
     for (Stage part : parts) {
-      count += part.count;
+      list.add(part);
     }
-    return new Stage(
-        count,
-        (index, worker) -> {
-          int rest = index;
-          for (Stage part : parts) {
-            if (rest < part.count) {
-              part.task.run(rest, worker);
-              return;
-            }
-            rest -= part.count;
-          }
-        });
+    return list.all();
+  }
+
+  /**
+   * Tasks of one kind.
+   *
+   * @param count their number
+   * @param task does one of them
+   */
+  record Tasks(int count, Task task) implements Stage {
+    @Override
+    public void run(int index, int worker) {
+      task.run(index, worker);
+    }
   }
 }

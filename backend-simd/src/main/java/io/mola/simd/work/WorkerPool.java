@@ -53,7 +53,7 @@ public final class WorkerPool implements AutoCloseable {
 
   /** Runs {@code count} tasks and returns when all are done. */
   public void run(int count, Task task) {
-    run(new Stage(count, task));
+    run(Stage.of(count, task));
   }
 
   /** Runs the stages one after the other and returns when the last is done. */
@@ -151,11 +151,11 @@ public final class WorkerPool implements AutoCloseable {
 
     private void claim(int s, int worker) {
       int count = stages[s].count();
-      Task task = stages[s].task();
+      Stage stage = stages[s];
       for (int i; (i = counters.getAndIncrement(s)) < count; ) {
         if (failure == null) {
           try {
-            task.run(i, worker);
+            stage.run(i, worker);
           } catch (Throwable t) {
             failure = t; // any of them: the result is void
           }

@@ -38,15 +38,15 @@ class WorkerPoolTest {
         AtomicInteger early = new AtomicInteger();
         AtomicInteger second = new AtomicInteger();
         pool.run(
-            new Stage(5, (index, worker) -> first.incrementAndGet()),
-            new Stage(
+            Stage.of(5, (index, worker) -> first.incrementAndGet()),
+            Stage.of(
                 7,
                 (index, worker) -> {
                   early.addAndGet(first.get() == 5 ? 0 : 1);
                   second.incrementAndGet();
                 }),
             Stage.NOTHING,
-            new Stage(1, (index, worker) -> early.addAndGet(second.get() == 7 ? 0 : 1)));
+            Stage.of(1, (index, worker) -> early.addAndGet(second.get() == 7 ? 0 : 1)));
         assertThat(early.get()).isZero();
       }
     }
@@ -58,9 +58,9 @@ class WorkerPoolTest {
       StringBuilder log = new StringBuilder();
       pool.run(
           Stage.all(
-              new Stage(2, (index, worker) -> log.append('a').append(index)),
+              Stage.of(2, (index, worker) -> log.append('a').append(index)),
               Stage.NOTHING,
-              new Stage(1, (index, worker) -> log.append('b').append(index))));
+              Stage.of(1, (index, worker) -> log.append('b').append(index))));
       assertThat(log).hasToString("a0a1b0");
     }
   }
@@ -74,14 +74,14 @@ class WorkerPoolTest {
         AtomicInteger later = new AtomicInteger();
         assertThatThrownBy(() ->
                 pool.run(
-                    new Stage(
+                    Stage.of(
                         40,
                         (index, worker) -> {
                           if (index == failing) {
                             throw new IllegalStateException("task " + index);
                           }
                         }),
-                    new Stage(3, (index, worker) -> later.incrementAndGet())))
+                    Stage.of(3, (index, worker) -> later.incrementAndGet())))
             .isInstanceOf(IllegalStateException.class)
             .hasMessage("task " + bad);
         assertThat(later.get()).as("tasks after the failure").isZero();

@@ -51,6 +51,20 @@ public final class Keys {
           .help("folder of recorded cases (replay.json, case.json), searched with its sub-folders")
           .aliases();
 
+  /** Another backend to compare with. */
+  public static final Key<String> AGAINST =
+      key("against", ValueType.text("NAME"), null, Section.MACHINE)
+          .help("backend to compare --backend with, on --base-model and --data-path")
+          .aliases();
+
+  /** What may differ. */
+  public static final Key<Double> TOLERANCE =
+      key("tolerance", ValueType.number("a number above 0", x -> x > 0), "1e-3", Section.MACHINE)
+          .help(
+              "largest relative difference between two backends; for one that multiplies in BF16"
+                  + " give 5e-2")
+          .aliases();
+
   /** What merged matrices are stored as. */
   public static final Key<String> MERGED_TYPE =
       key("merged_type", ValueType.choice("f32", "f16", "bf16"), "f32", Section.FILES)

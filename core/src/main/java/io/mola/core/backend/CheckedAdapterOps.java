@@ -157,10 +157,10 @@ record CheckedAdapterOps(AdapterOps inner, Operands operands) implements Adapter
     int size = Math.min(experts.members().size(), gradients.members().size());
     for (int i = 0; i < size; i++) {
       int index = i;
-      Member wanted = withB(experts.members().get(i), null);
-      Member found = withB(gradients.members().get(i), null);
+      Member wanted = experts.members().get(i);
+      Member found = gradients.members().get(i);
       operands.require(
-          found.equals(wanted),
+          found.hasLayoutOf(wanted),
           () ->
               Operands.element(GRADIENTS.members, index) + " is " + found + ", expected " + wanted);
     }

@@ -30,7 +30,12 @@ final class CheckedRegion implements Region {
   @Override
   public Tensor tensor(String name) {
     requireOpen(name);
-    return tensors.computeIfAbsent(name, n -> new CheckedTensor(this, n, 0, inner.tensor(n)));
+    CheckedTensor known = tensors.get(name);
+    if (known == null) {
+      known = new CheckedTensor(this, name, 0, inner.tensor(name));
+      tensors.put(name, known);
+    }
+    return known;
   }
 
   @Override

@@ -1,17 +1,39 @@
 package io.mola.core.backend;
 
 import io.mola.core.tensor.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A tensor that knows where it lies, so that overlaps show.
- *
- * @param region the region whose memory it views
- * @param slot the slot's name
- * @param offset first element within the slot
- * @param inner the view as the backend made it
+ * A tensor that knows where it lies, so that overlaps show. It remembers the last view of its
+ * beginning: the layers of a pass ask for the same rows of the same buffer one after the other.
  */
-record CheckedTensor(CheckedRegion region, String slot, long offset, Tensor inner)
-    implements Tensor {
+final class CheckedTensor implements Tensor {
+  private final CheckedRegion region;
+  private final String slot;
+  private final long offset;
+  private final Tensor inner;
+  private @Nullable CheckedTensor beginning;
+
+  /**
+   * A view.
+   *
+   * @param region the region whose memory it views
+   * @param slot the slot's name
+   * @param offset first element within the slot
+   * @param inner the view as the backend made it
+   */
+  CheckedTensor(CheckedRegion region, String slot, long offset, Tensor inner) {
+    this.region = region;
+    this.slot = slot;
+    this.offset = offset;
+    this.inner = inner;
+  }
+
+  /** The slot's name. */
+  String slot() {
+    return slot;
+  }
+
   /** The backend's own tensor. */
   Tensor unwrap() {
     region.requireOpen(slot);
@@ -54,7 +76,15 @@ record CheckedTensor(CheckedRegion region, String slot, long offset, Tensor inne
               + " reaches beyond "
               + this);
     }
-    return new CheckedTensor(region, slot, offset + start, inner.slice(start, rows, cols));
+    if (start != 0) {
+      return new CheckedTensor(region, slot, offset + start, inner.slice(start, rows, cols));
+    }
+    CheckedTensor view = beginning;
+    if (view == null || view.rows() != rows || view.cols() != cols) {
+      view = new CheckedTensor(region, slot, offset, inner.slice(0, rows, cols));
+      beginning = view;
+    }
+    return view;
   }
 
   @Override

@@ -59,6 +59,16 @@ public record Experts(Tensor a, @Nullable Tensor router, List<Member> members) {
       return experts * rank;
     }
 
+    /** Whether all but {@code b} is the same. */
+    boolean hasLayoutOf(Member other) {
+      return experts == other.experts
+          && rank == other.rank
+          && topK == other.topK
+          && Float.compare(scale, other.scale) == 0
+          && rankOffset == other.rankOffset
+          && expertOffset == other.expertOffset;
+    }
+
     /** Whether there is a router. */
     public boolean isRouted() {
       return experts > 1;

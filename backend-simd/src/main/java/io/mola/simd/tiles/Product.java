@@ -45,7 +45,6 @@ public final class Product implements Stage {
   private final int n;
   private final int columns;
   private final int panels;
-  private final int tiles;
   private final boolean direct;
   private final int tileBlocks;
   private final int tilesPerTask;
@@ -69,7 +68,7 @@ public final class Product implements Stage {
     this.n = terms[0].x().n();
     this.columns = terms[0].w().n();
     this.panels = terms[0].w().count();
-    this.tiles = terms[0].x().tiles();
+    int tiles = terms[0].x().tiles();
     Reading reading = Reading.BLOCKS;
     for (Term term : terms) {
       Reading r = term.w().reading();
@@ -135,7 +134,7 @@ public final class Product implements Stage {
     int p0 = task / tileBlocks * panelsPerTask;
     int p1 = Math.min(panels, p0 + panelsPerTask);
     int t0 = task % tileBlocks * tilesPerTask;
-    int t1 = Math.min(tiles, t0 + tilesPerTask);
+    int t1 = Math.min(terms[0].x().tiles(), t0 + tilesPerTask);
     if (n <= FEW_ROWS && panelsPerTask == MicroKernel.ROW_PANELS && !direct && mask == null) {
       fewRows(p0, p1, scratch[worker]);
     } else {

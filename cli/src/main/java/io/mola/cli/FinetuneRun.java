@@ -174,7 +174,7 @@ final class FinetuneRun {
       FineTuneResult result;
       StepProfile profile;
       try (ProgressView view =
-          new ProgressView(interruption::requested, Boolean.getBoolean("mola.terminal"))) {
+          new ProgressView(interruption::requested, Integer.getInteger("mola.columns", 0))) {
         profile = new StepProfile(times, view);
         TrainingListener listener = settings.get(Keys.PROFILE) ? profile : view;
         result = tuning.run(plan, continuity.toRun(base, this::provenance), listener);

@@ -5,9 +5,9 @@ import io.mola.core.train.TrainingListener;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.function.BooleanSupplier;
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
@@ -20,7 +20,7 @@ final class ProgressView implements TrainingListener, AutoCloseable {
   private static final int UPDATE_MILLIS = 200;
 
   private final BooleanSupplier stop;
-  private final boolean terminal;
+  private final int columns;
   private @Nullable ProgressBar bar;
   private int firstStep;
   private int totalSteps;
@@ -30,11 +30,11 @@ final class ProgressView implements TrainingListener, AutoCloseable {
 
   /**
    * @param stop whether the user wants an end
-   * @param terminal whether the error stream is one
+   * @param columns width of the terminal that the error stream is; 0: it is none
    */
-  ProgressView(BooleanSupplier stop, boolean terminal) {
+  ProgressView(BooleanSupplier stop, int columns) {
     this.stop = stop;
-    this.terminal = terminal;
+    this.columns = columns;
   }
 
   @Override
@@ -42,7 +42,7 @@ final class ProgressView implements TrainingListener, AutoCloseable {
     this.firstStep = firstStep;
     this.totalSteps = totalSteps;
     start = System.nanoTime();
-    if (terminal) {
+    if (columns > 0) {
       bar =
           new ProgressBarBuilder()
               .setTaskName("training")
@@ -50,7 +50,7 @@ final class ProgressView implements TrainingListener, AutoCloseable {
               .startsFrom(firstStep, Duration.ZERO)
               .setUpdateIntervalMillis(UPDATE_MILLIS)
               .setStyle(ProgressBarStyle.ASCII)
-              .setConsumer(new ConsoleProgressBarConsumer(System.err))
+              .setConsumer(new TerminalLine(columns - 1))
               .build();
     }
   }
@@ -107,5 +107,34 @@ final class ProgressView implements TrainingListener, AutoCloseable {
   @Override
   public void close() {
     pause();
+  }
+
+  /**
+   * One line that is written again and again, never longer than the terminal is wide. The library's
+   * own consumers ask a terminal for its width; opening one hands SIGINT back to the system, and
+   * Ctrl-C would end the process before anything is saved.
+   */
+  private record TerminalLine(int width) implements ProgressBarConsumer {
+    @Override
+    public int getMaxRenderedLength() {
+      return width;
+    }
+
+    @Override
+    public void accept(String line) {
+      System.err.print("\r" + padded(line, width));
+    }
+
+    private static String padded(String line, int width) {
+      return line.length() > width
+          ? line.substring(0, width)
+          : line + " ".repeat(width - line.length());
+    }
+
+    @Override
+    public void close() {
+      System.err.println();
+      System.err.flush();
+    }
   }
 }

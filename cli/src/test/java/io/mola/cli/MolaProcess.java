@@ -16,6 +16,7 @@ final class MolaProcess {
   static final Path LIBRARIES =
       Path.of(System.getProperty("mola.distribution", "no-distribution"), "lib");
 
+  private static final Path SCRIPT = Path.of("/usr/bin/script");
   private static final int MINUTES = 5;
 
   private final Process process;
@@ -51,24 +52,41 @@ final class MolaProcess {
   /** The same with another module path. */
   static MolaProcess start(Path folder, String modulePath, List<String> arguments)
       throws IOException {
+    List<String> command = command(modulePath, List.of(), arguments);
+    return start(folder, new ProcessBuilder(command));
+  }
+
+  /** The same in a terminal of 80 columns, that the program {@code script} of util-linux makes. */
+  static MolaProcess startInTerminal(Path folder, List<String> arguments) throws IOException {
+    Assumptions.assumeTrue(
+        System.getProperty("os.name").equals("Linux") && Files.isExecutable(SCRIPT),
+        "no " + SCRIPT + " of util-linux: it makes the terminal");
+    String command =
+        command(LIBRARIES.toString(), List.of("-Dmola.columns=80"), arguments).stream()
+            .map(word -> "'" + word + "'")
+            .collect(Collectors.joining(" ", "exec ", ""));
+    return start(
+        folder, new ProcessBuilder(SCRIPT.toString(), "-q", "-e", "-c", command, "/dev/null"));
+  }
+
+  private static List<String> command(
+      String modulePath, List<String> options, List<String> arguments) {
     List<String> command =
         new ArrayList<>(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "@" + LIBRARIES.resolveSibling("java.options"),
-                "-Xmx1g",
-                "-p",
-                modulePath,
-                "-m",
-                "io.mola.cli/io.mola.cli.Mola"));
+                "-Xmx1g"));
+    command.addAll(options);
+    command.addAll(List.of("-p", modulePath, "-m", "io.mola.cli/io.mola.cli.Mola"));
     command.addAll(arguments);
+    return command;
+  }
+
+  private static MolaProcess start(Path folder, ProcessBuilder builder) throws IOException {
     Path answer = Files.createTempFile(folder, "answer", ".txt");
     Path text = Files.createTempFile(folder, "text", ".txt");
-    Process process =
-        new ProcessBuilder(command)
-            .redirectOutput(answer.toFile())
-            .redirectError(text.toFile())
-            .start();
+    Process process = builder.redirectOutput(answer.toFile()).redirectError(text.toFile()).start();
     return new MolaProcess(process, answer, text);
   }
 
@@ -86,6 +104,11 @@ final class MolaProcess {
   /** The running process. */
   Process process() {
     return process;
+  }
+
+  /** What it has written to standard output so far; in a terminal, everything. */
+  String answerSoFar() throws IOException {
+    return Files.readString(answer);
   }
 
   /** What it has written to standard error so far. */

@@ -28,6 +28,9 @@ class StopAndGoOnProcessTest {
   private static final Pattern STEP = Pattern.compile("^step \\d+/", Pattern.MULTILINE);
   private static final int TRIES = 5;
 
+  /** What a keyboard sends for Ctrl-C. */
+  private static final int CTRL_C = 3;
+
   @TempDir static Path folder;
 
   private static Path model;
@@ -84,6 +87,25 @@ class StopAndGoOnProcessTest {
       run(whole, steps);
     }
     assertThat(tensors(out)).hasSameBinaryContentAs(tensors(whole));
+  }
+
+  @Test
+  void ctrlCInATerminalEndsTheProgressBarAndSavesTheAdapter() throws Exception {
+    Path out = folder.resolve("terminal");
+    MolaProcess mola =
+        MolaProcess.startInTerminal(
+            folder, command(out, "--max-steps=300000", "--num-epochs=100000"));
+    while (mola.process().isAlive() && !mola.answerSoFar().contains("loss ")) {
+      Thread.sleep(20);
+    }
+    mola.process().getOutputStream().write(CTRL_C);
+    mola.process().getOutputStream().flush();
+    Outcome stopped = mola.outcome();
+
+    assertThat(stopped.exitCode()).as(stopped.answer()).isEqualTo(130);
+    assertThat(stopped.answer())
+        .contains("training", "mola: interrupted; finishing the step and saving ...");
+    assertThat(tensors(out)).exists();
   }
 
   @Test

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compiles every kernel with NVIDIA's own compiler, which needs no GPU, and reports what it uses.
 
-  python3 -m venv /tmp/nvrtc && /tmp/nvrtc/bin/pip install nvidia-cuda-nvrtc
-  /tmp/nvrtc/bin/python backend-cuda/kernel-check/check_kernels.py [--write]
+  python3 -m venv VENV && VENV/bin/pip install nvidia-cuda-nvrtc
+  VENV/bin/python backend-cuda/kernel-check/check_kernels.py [--write]
 
 Prints the table of registers, static shared memory and spills per kernel; --write puts it into
 KERNELS.md beside this script. Exit code 1 if a kernel does not compile, or spills on sm_80 or newer.

@@ -23,7 +23,8 @@ public final class Backends {
   }
 
   /**
-   * The backend of that name, or with {@value #AUTO} the usable one of highest priority.
+   * The backend of that name, or with {@value #AUTO} the usable one of highest priority. What it
+   * opens checks every call; see {@link CheckedBackend}.
    *
    * @throws UsageException if there is none of that name, or it cannot be used here
    */
@@ -33,6 +34,7 @@ public final class Backends {
       return all.stream()
           .filter(provider -> priority(provider) >= 0)
           .max(Comparator.comparingInt(Backends::priority))
+          .<BackendProvider>map(CheckedProvider::new)
           .orElseThrow(() -> new UsageException("no usable backend: see 'mola backends'"));
     }
     for (BackendProvider provider : all) {
@@ -41,7 +43,7 @@ public final class Backends {
           throw new UsageException(
               "backend " + name + " cannot be used: " + reason + "; " + remedy);
         }
-        return provider;
+        return new CheckedProvider(provider);
       }
     }
     String known = all.stream().map(BackendProvider::name).collect(Collectors.joining(", "));
@@ -51,6 +53,23 @@ public final class Backends {
   /** The same backend with every call checked; see {@link CheckedBackend}. */
   public static Backend checked(Backend backend) {
     return backend instanceof CheckedBackend ? backend : new CheckedBackend(backend);
+  }
+
+  private record CheckedProvider(BackendProvider inner) implements BackendProvider {
+    @Override
+    public String name() {
+      return inner.name();
+    }
+
+    @Override
+    public Availability probe() {
+      return inner.probe();
+    }
+
+    @Override
+    public Backend open(BackendSettings settings) {
+      return checked(inner.open(settings));
+    }
   }
 
   private static int priority(BackendProvider provider) {

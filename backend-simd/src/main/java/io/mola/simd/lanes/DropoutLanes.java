@@ -31,6 +31,10 @@ public final class DropoutLanes {
 
   private static final LongVector M1 = LongVector.broadcast(L, (long) Philox.M1 << 32);
 
+  /** Bit j in lane j. */
+  private static final IntVector LANE_BITS =
+      IntVector.broadcast(I, 1).lanewise(VectorOperators.LSHL, IntVector.zero(I).addIndex(1));
+
   private DropoutLanes() {}
 
   /** Length that a buffer of words needs for rows of {@code cols} elements. */
@@ -108,9 +112,36 @@ public final class DropoutLanes {
   }
 
   private static void mask(float[] s, int at, int bits, float scale) {
-    FloatVector v = FloatVector.fromArray(F, s, at).mul(scale);
-    VectorMask<Float> kept = VectorMask.fromLong(F, bits);
-    FloatVector.zero(F).blend(v, kept).intoArray(s, at);
+    masked(s, at, bits, scale).intoArray(s, at);
+  }
+
+  /** {@code s = s ⊙ D + y}: as {@link #mask}, rows of y {@code ldy} apart. */
+  public static void maskAndAdd(
+      float[] s,
+      int so,
+      int rows,
+      int[] kept,
+      int ko,
+      int ldk,
+      float scale,
+      float[] y,
+      int yo,
+      int ldy) {
+    for (int r = 0; r < rows; r++) {
+      int at = so + r * 2 * VectorWidth.LANES;
+      int k = ko + r * ldk;
+      int from = yo + r * ldy;
+      masked(s, at, kept[k], scale).add(FloatVector.fromArray(F, y, from)).intoArray(s, at);
+      masked(s, at + VectorWidth.LANES, kept[k + 1], scale)
+          .add(FloatVector.fromArray(F, y, from + VectorWidth.LANES))
+          .intoArray(s, at + VectorWidth.LANES);
+    }
+  }
+
+  private static FloatVector masked(float[] s, int at, int bits, float scale) {
+    VectorMask<Integer> kept =
+        IntVector.broadcast(I, bits).and(LANE_BITS).compare(VectorOperators.NE, 0);
+    return FloatVector.zero(F).blend(FloatVector.fromArray(F, s, at).mul(scale), kept.cast(F));
   }
 
   /** Draws the words of a row; returns where in {@code words} its first element stands (0 .. 3). */

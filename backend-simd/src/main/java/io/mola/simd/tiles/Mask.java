@@ -42,4 +42,9 @@ public final class Mask {
   void apply(float[] s, int so, int row, int rows, int panel) {
     DropoutLanes.mask(s, so, rows, kept, row(row) + 2 * panel, ld, scale);
   }
+
+  /** The same, and adds rows of y, the first at {@code at}, {@code ldy} apart. */
+  void applyAndAdd(float[] s, int so, int row, int rows, int panel, float[] y, int at, int ldy) {
+    DropoutLanes.maskAndAdd(s, so, rows, kept, row(row) + 2 * panel, ld, scale, y, at, ldy);
+  }
 }

@@ -177,24 +177,35 @@ public final class Product implements Stage {
 
   /** Masks the sums of the first term and adds y; they go to y unless the next term takes them. */
   private void mask(int p0, int p1, int t0, int t1, float[] sums) {
+    Mask drawn = Objects.requireNonNull(mask);
+    boolean toY = direct || terms.length == 1;
     for (int p = p0; p < p1; p++) {
+      int width = Math.min(COLUMNS, columns - p * COLUMNS);
       for (int t = t0; t < t1; t++) {
         int so = ((p - p0) * (t1 - t0) + t - t0) * TILE;
-        Objects.requireNonNull(mask).apply(sums, so, t * ROWS, ROWS, p);
         int rows = Math.min(ROWS, n - t * ROWS);
-        int width = Math.min(COLUMNS, columns - p * COLUMNS);
-        for (int r = 0; r < rows; r++) {
-          int at = yo + (t * ROWS + r) * ld + p * COLUMNS;
-          int from = so + r * COLUMNS;
+        int at = yo + t * ROWS * ld + p * COLUMNS;
+        if (add && width == COLUMNS) {
+          drawn.applyAndAdd(sums, so, t * ROWS, rows, p, y, at, ld);
+        } else {
+          drawn.apply(sums, so, t * ROWS, rows, p);
           if (add) {
-            for (int j = 0; j < width; j++) {
-              sums[from + j] += y[at + j];
-            }
-          }
-          if (direct || terms.length == 1) {
-            System.arraycopy(sums, from, y, at, width);
+            addColumns(sums, so, rows, width, at);
           }
         }
+        if (toY) {
+          for (int r = 0; r < rows; r++) {
+            System.arraycopy(sums, so + r * COLUMNS, y, at + r * ld, width);
+          }
+        }
+      }
+    }
+  }
+
+  private void addColumns(float[] sums, int so, int rows, int width, int at) {
+    for (int r = 0; r < rows; r++) {
+      for (int j = 0; j < width; j++) {
+        sums[so + r * COLUMNS + j] += y[at + r * ld + j];
       }
     }
   }

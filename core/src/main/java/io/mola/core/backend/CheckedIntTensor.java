@@ -10,6 +10,10 @@ import io.mola.core.tensor.IntTensor;
  * @param inner the view as the backend made it
  */
 record CheckedIntTensor(CheckedRegion region, String slot, IntTensor inner) implements IntTensor {
+  boolean belongsTo(Operands operands) {
+    return region.belongsTo(operands);
+  }
+
   /** The backend's own tensor. */
   IntTensor unwrap() {
     region.requireOpen(slot);

@@ -4,11 +4,17 @@ package io.mola.core.backend;
 final class CheckedMatrix implements FrozenMatrix {
   private final String name;
   private final FrozenMatrix inner;
+  private final Operands owner;
   private boolean closed;
 
-  CheckedMatrix(String name, FrozenMatrix inner) {
+  CheckedMatrix(String name, FrozenMatrix inner, Operands owner) {
     this.name = name;
     this.inner = inner;
+    this.owner = owner;
+  }
+
+  boolean belongsTo(Operands operands) {
+    return owner == operands;
   }
 
   /** The backend's own matrix. */

@@ -12,12 +12,12 @@ import io.mola.core.tensor.Tensor;
 record CheckedMemory(Memory inner, Operands operands) implements Memory {
   @Override
   public Region allocate(MemoryPlan plan) {
-    return new CheckedRegion(inner.allocate(plan));
+    return new CheckedRegion(inner.allocate(plan), operands);
   }
 
   @Override
   public FrozenMatrix load(StoredMatrix matrix) {
-    return new CheckedMatrix(matrix.name(), inner.load(matrix));
+    return new CheckedMatrix(matrix.name(), inner.load(matrix), operands);
   }
 
   @Override

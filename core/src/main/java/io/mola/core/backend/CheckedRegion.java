@@ -9,11 +9,22 @@ import java.util.Map;
 /** A region whose tensors know where they lie, and that they are gone once it is closed. */
 final class CheckedRegion implements Region {
   private final Region inner;
+  private final Operands owner;
   private final Map<String, CheckedTensor> tensors = new HashMap<>();
   private boolean closed;
 
-  CheckedRegion(Region inner) {
+  /**
+   * A region.
+   *
+   * @param owner what checks the calls of the backend that it belongs to
+   */
+  CheckedRegion(Region inner, Operands owner) {
     this.inner = inner;
+    this.owner = owner;
+  }
+
+  boolean belongsTo(Operands operands) {
+    return owner == operands;
   }
 
   void requireOpen(String slot) {

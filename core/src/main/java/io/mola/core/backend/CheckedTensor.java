@@ -34,6 +34,10 @@ final class CheckedTensor implements Tensor {
     return slot;
   }
 
+  boolean belongsTo(Operands operands) {
+    return region.belongsTo(operands);
+  }
+
   /** The backend's own tensor. */
   Tensor unwrap() {
     region.requireOpen(slot);

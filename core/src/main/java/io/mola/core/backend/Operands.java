@@ -119,7 +119,7 @@ final class Operands {
   }
 
   private CheckedTensor check(String list, int index, @Nullable Tensor tensor, int rows, int cols) {
-    if (!(tensor instanceof CheckedTensor checked)) {
+    if (!(tensor instanceof CheckedTensor checked) || !checked.belongsTo(this)) {
       throw failure(
           element(list, index) + (tensor == null ? " is missing" : " comes from another backend"));
     }
@@ -129,7 +129,7 @@ final class Operands {
 
   /** An operand of integers; they are only read. */
   IntTensor ints(String name, @Nullable IntTensor tensor, int rows, int cols) {
-    if (!(tensor instanceof CheckedIntTensor checked)) {
+    if (!(tensor instanceof CheckedIntTensor checked) || !checked.belongsTo(this)) {
       throw failure(name + (tensor == null ? " is missing" : " comes from another backend"));
     }
     shape(name, ALONE, checked.rows(), checked.cols(), rows, cols);
@@ -143,7 +143,7 @@ final class Operands {
 
   private FrozenMatrix matrix(
       String list, int index, @Nullable FrozenMatrix matrix, int out, int in) {
-    if (!(matrix instanceof CheckedMatrix checked)) {
+    if (!(matrix instanceof CheckedMatrix checked) || !checked.belongsTo(this)) {
       throw failure(
           element(list, index) + (matrix == null ? " is missing" : " comes from another backend"));
     }

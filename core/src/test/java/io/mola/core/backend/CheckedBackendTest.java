@@ -21,6 +21,10 @@ import org.junit.jupiter.api.Test;
 
 /** Every rule in its words; n = 2 rows, 4 inputs, 3 outputs. */
 final class CheckedBackendTest {
+  private static final StoredMatrix STORED =
+      new StoredMatrix(
+          "w", QuantType.F32, 3, 4, MemorySegment.ofArray(new byte[48]), RowOrder.PLAIN);
+
   private final Backend backend =
       Backends.checked(Backends.choose("reference").open(new BackendSettings(1, 0)));
   private Region region;
@@ -44,12 +48,7 @@ final class CheckedBackendTest {
                     .build());
     x = region.tensor("x");
     y = region.tensor("y");
-    matrix =
-        backend
-            .memory()
-            .load(
-                new StoredMatrix(
-                    "w", QuantType.F32, 3, 4, MemorySegment.ofArray(new byte[48]), RowOrder.PLAIN));
+    matrix = backend.memory().load(STORED);
   }
 
   @AfterEach
@@ -152,6 +151,16 @@ final class CheckedBackendTest {
     refused(
         () -> backend.activation().zero(foreign.tensor("x")),
         "activation.zero: x comes from another backend");
+    FrozenMatrix foreignMatrix = other.memory().load(STORED);
+    refused(
+        () -> backend.linear().forward(x, List.of(foreignMatrix), List.of(y)),
+        "linear.forward: weights[0] comes from another backend");
+    refused(
+        () -> backend.activation().gatherRows(x, foreign.ints("ids"), y),
+        "activation.gatherRows: rows comes from another backend");
+    foreign.close();
+    foreignMatrix.close();
+    other.close();
   }
 
   @Test

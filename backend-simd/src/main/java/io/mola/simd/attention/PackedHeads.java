@@ -7,6 +7,9 @@ import io.mola.simd.work.Workspace;
 
 /** Each head of a matrix [n, heads · c] packed for the broadcast side. */
 final class PackedHeads {
+  /** Tiles of rows that a task packs: a tile alone takes no longer than to claim a task. */
+  private static final int TILES_PER_TASK = 16;
+
   private final PackedActivations[] heads;
   private final int c;
 
@@ -35,13 +38,16 @@ final class PackedHeads {
 
   Stage packRows(Rows x) {
     int tiles = heads[0].tiles();
+    int runs = Math.ceilDiv(tiles, TILES_PER_TASK);
     return Stage.of(
-        heads.length * tiles,
+        heads.length * runs,
         (task, worker) -> {
-          int head = task / tiles;
-          int tile = task % tiles;
-          int row = tile * PackedActivations.ROWS;
-          heads[head].packRows(x.data(), x.offset() + head * c + row * x.ld(), x.ld(), tile);
+          int head = task / runs;
+          int first = task % runs * TILES_PER_TASK;
+          for (int tile = first; tile < Math.min(tiles, first + TILES_PER_TASK); tile++) {
+            int row = tile * PackedActivations.ROWS;
+            heads[head].packRows(x.data(), x.offset() + head * c + row * x.ld(), x.ld(), tile);
+          }
         });
   }
 

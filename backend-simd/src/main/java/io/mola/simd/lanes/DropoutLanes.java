@@ -157,44 +157,75 @@ public final class DropoutLanes {
 
   /**
    * Words of {@code 2 · COUNTERS} counters: two chains of products, which alone would each wait for
-   * itself. Factors whose upper halves are seen to be zero ({@code and}, shift) make a product of
-   * 64-bit lanes one instruction.
+   * itself. A product of 64-bit lanes is one instruction where the compiler sees ({@code and},
+   * shift) that the upper halves of its factors are zero; so products stand in the same round as
+   * their factors, the next round's in this one. Everywhere else the upper halves are arbitrary.
    */
   private static void philox(long key, long counter, int step, int stream, int[] to, int at) {
-    LongVector first = STEPS.add(counter);
-    LongVector second = STEPS.add(counter + COUNTERS);
     LongVector m0 = M0.lanewise(VectorOperators.LSHR, 32);
     LongVector m1 = M1.lanewise(VectorOperators.LSHR, 32);
-    LongVector c0 = first.and(LOW);
-    LongVector c1 = first.lanewise(VectorOperators.LSHR, 32);
+    LongVector c0 = STEPS.add(counter);
+    LongVector d0 = STEPS.add(counter + COUNTERS);
+    LongVector c1 = c0.lanewise(VectorOperators.LSHR, 32);
+    LongVector d1 = d0.lanewise(VectorOperators.LSHR, 32);
     LongVector c2 = LongVector.broadcast(L, step & LOW);
     LongVector c3 = LongVector.broadcast(L, stream & LOW);
-    LongVector d0 = second.and(LOW);
-    LongVector d1 = second.lanewise(VectorOperators.LSHR, 32);
     LongVector d2 = c2;
     LongVector d3 = c3;
     int k0 = (int) key;
     int k1 = (int) (key >>> 32);
-    for (int round = 0; round < Philox.ROUNDS; round++) {
-      LongVector cp0 = c0.and(LOW).mul(m0);
-      LongVector cp1 = c2.and(LOW).mul(m1);
-      c0 = cp1.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c1);
-      c0 = c0.lanewise(VectorOperators.XOR, k0 & LOW);
-      c2 = cp0.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, c3);
-      c2 = c2.lanewise(VectorOperators.XOR, k1 & LOW);
-      c1 = cp1.and(LOW);
-      c3 = cp0.and(LOW);
-      LongVector dp0 = d0.and(LOW).mul(m0);
-      LongVector dp1 = d2.and(LOW).mul(m1);
-      d0 = dp1.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, d1);
-      d0 = d0.lanewise(VectorOperators.XOR, k0 & LOW);
-      d2 = dp0.lanewise(VectorOperators.LSHR, 32).lanewise(VectorOperators.XOR, d3);
-      d2 = d2.lanewise(VectorOperators.XOR, k1 & LOW);
-      d1 = dp1.and(LOW);
-      d3 = dp0.and(LOW);
+    LongVector cp0 = c0.and(LOW).mul(m0);
+    LongVector cp1 = c2.and(LOW).mul(m1);
+    LongVector dp0 = d0.and(LOW).mul(m0);
+    LongVector dp1 = d2.and(LOW).mul(m1);
+    for (int round = 1; round < Philox.ROUNDS; round++) {
+      LongVector key0 = LongVector.broadcast(L, k0 & LOW);
+      LongVector key1 = LongVector.broadcast(L, k1 & LOW);
+      c0 =
+          c1.lanewise(VectorOperators.XOR, key0)
+              .lanewise(VectorOperators.XOR, cp1.lanewise(VectorOperators.LSHR, 32));
+      c2 =
+          c3.lanewise(VectorOperators.XOR, key1)
+              .lanewise(VectorOperators.XOR, cp0.lanewise(VectorOperators.LSHR, 32));
+      d0 =
+          d1.lanewise(VectorOperators.XOR, key0)
+              .lanewise(VectorOperators.XOR, dp1.lanewise(VectorOperators.LSHR, 32));
+      d2 =
+          d3.lanewise(VectorOperators.XOR, key1)
+              .lanewise(VectorOperators.XOR, dp0.lanewise(VectorOperators.LSHR, 32));
+      c1 = cp1;
+      c3 = cp0;
+      d1 = dp1;
+      d3 = dp0;
+      cp0 = c0.and(LOW).mul(m0);
+      cp1 = c2.and(LOW).mul(m1);
+      dp0 = d0.and(LOW).mul(m0);
+      dp1 = d2.and(LOW).mul(m1);
       k0 += Philox.W0;
       k1 += Philox.W1;
     }
+    LongVector key0 = LongVector.broadcast(L, k0 & LOW);
+    LongVector key1 = LongVector.broadcast(L, k1 & LOW);
+    c0 =
+        c1.lanewise(VectorOperators.XOR, key0)
+            .lanewise(VectorOperators.XOR, cp1.lanewise(VectorOperators.LSHR, 32))
+            .and(LOW);
+    c2 =
+        c3.lanewise(VectorOperators.XOR, key1)
+            .lanewise(VectorOperators.XOR, cp0.lanewise(VectorOperators.LSHR, 32))
+            .and(LOW);
+    d0 =
+        d1.lanewise(VectorOperators.XOR, key0)
+            .lanewise(VectorOperators.XOR, dp1.lanewise(VectorOperators.LSHR, 32))
+            .and(LOW);
+    d2 =
+        d3.lanewise(VectorOperators.XOR, key1)
+            .lanewise(VectorOperators.XOR, dp0.lanewise(VectorOperators.LSHR, 32))
+            .and(LOW);
+    c1 = cp1;
+    c3 = cp0;
+    d1 = dp1;
+    d3 = dp0;
     if (COUNTERS == 2) {
       // rearranging two longs is not one instruction, and would box them
       store(c0.lane(0), c1.lane(0), c2.lane(0), c3.lane(0), to, at);

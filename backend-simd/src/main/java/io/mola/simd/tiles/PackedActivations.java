@@ -116,11 +116,7 @@ public final class PackedActivations {
     int columns = Math.min(ROWS, n - t * ROWS);
     for (int k0 = 0; k0 < k; k0 += step) {
       int kc = Math.min(step, k - k0);
-      if (columns == ROWS) {
-        TilePacking.columns(x, xo + k0 * ld, ld, kc, data, offset(k0, t));
-      } else {
-        TilePacking.someColumns(x, xo + k0 * ld, ld, columns, kc, data, offset(k0, t));
-      }
+      TilePacking.columns(x, xo + k0 * ld, ld, columns, kc, data, offset(k0, t));
     }
   }
 

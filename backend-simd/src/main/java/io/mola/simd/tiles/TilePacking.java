@@ -61,26 +61,27 @@ final class TilePacking {
   }
 
   /**
-   * {@code to[i][c] = x[i][c]} for {@code count} rows, {@code ld} apart, and ROWS columns: the
-   * product then runs over the rows of x.
+   * {@code to[i][c] = x[i][c]} for {@code count} rows, {@code ld} apart, and {@code columns <=
+   * ROWS} columns, the others being zero: the product then runs over the rows of x.
    */
-  static void columns(float[] x, int xo, int ld, int count, int[] to, int at) {
+  static void columns(float[] x, int xo, int ld, int columns, int count, int[] to, int at) {
     int whole = VectorWidth.LANES == 4 ? 0 : count;
-    if (ROWS < 8) {
-      // eight floats are read, which at the very end of x may be too many
-      while (whole > 0 && xo + (whole - 1) * ld + 8 > x.length) {
-        whole--;
+    // eight floats are read, which at the very end of x may be too many
+    while (whole > 0 && xo + (whole - 1) * ld + 8 > x.length) {
+      whole--;
+    }
+    if (columns == 8) {
+      for (int i = 0; i < whole; i++) {
+        FloatVector.fromArray(S, x, xo + i * ld).reinterpretAsInts().intoArray(to, at + i * ROWS);
+      }
+    } else {
+      VectorMask<Float> none = VectorMask.fromLong(S, -1L << columns & 0xFF);
+      for (int i = 0; i < whole; i++) {
+        FloatVector row = FloatVector.fromArray(S, x, xo + i * ld).blend(0f, none);
+        row.reinterpretAsInts().intoArray(to, at + i * ROWS);
       }
     }
-    for (int i = 0; i < whole; i++) {
-      FloatVector.fromArray(S, x, xo + i * ld).reinterpretAsInts().intoArray(to, at + i * ROWS);
-    }
-    someColumns(x, xo + whole * ld, ld, ROWS, count - whole, to, at + whole * ROWS);
-  }
-
-  /** As {@link #columns} for {@code columns < ROWS} columns; the others are zero. */
-  static void someColumns(float[] x, int xo, int ld, int columns, int count, int[] to, int at) {
-    for (int i = 0; i < count; i++) {
+    for (int i = whole; i < count; i++) {
       for (int c = 0; c < ROWS; c++) {
         to[at + i * ROWS + c] = c < columns ? Float.floatToRawIntBits(x[xo + i * ld + c]) : 0;
       }

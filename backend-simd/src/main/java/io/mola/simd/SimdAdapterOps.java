@@ -13,6 +13,7 @@ import io.mola.simd.tiles.Mask;
 import io.mola.simd.tiles.PackedActivations;
 import io.mola.simd.tiles.Panels;
 import io.mola.simd.tiles.Product;
+import io.mola.simd.tiles.RowProduct;
 import io.mola.simd.tiles.Strips;
 import io.mola.simd.tiles.Term;
 import io.mola.simd.tiles.Workbench;
@@ -58,6 +59,13 @@ final class SimdAdapterOps implements AdapterOps {
     space.reset();
     int n = input.rows();
     int in = input.cols();
+    if (n == 1 && dropout.probability() == 0 && RowProduct.reads(frozen)) {
+      SimdTensor z = SimdTensor.of(state.z());
+      SimdTensor u = floats(space, 1, z.cols());
+      Stage gating = gatedRows(experts, state, z, u);
+      new AdapterRow(bench, input, experts, state, ys).forward(frozen, gating, u);
+      return;
+    }
     StageList packing = new StageList();
     PackedActivations packed = new PackedActivations().shape(space, n, in);
     PackedActivations dropped = packed;

@@ -10,6 +10,7 @@ import io.mola.simd.tiles.FrozenPanels.Direction;
 import io.mola.simd.tiles.PackedActivations;
 import io.mola.simd.tiles.Panels;
 import io.mola.simd.tiles.Product;
+import io.mola.simd.tiles.RowProduct;
 import io.mola.simd.tiles.Term;
 import io.mola.simd.tiles.Workbench;
 import io.mola.simd.work.Stage;
@@ -29,6 +30,10 @@ final class SimdLinearOps implements LinearOps {
   public void forward(Tensor x, List<FrozenMatrix> weights, List<Tensor> ys) {
     SimdTensor input = SimdTensor.of(x);
     Panels[] panels = panels(weights, Direction.FORWARD);
+    if (input.rows() == 1 && RowProduct.reads(panels)) {
+      row(input, panels, ys);
+      return;
+    }
     bench.workspace().reset();
     PackedActivations packed =
         new PackedActivations().shape(bench.workspace(), input.rows(), input.cols());
@@ -41,6 +46,16 @@ final class SimdLinearOps implements LinearOps {
     bench
         .pool()
         .run(packed.fromRows(input.data(), input.offset(), input.cols()), Stage.all(products));
+  }
+
+  /** One row: nothing to pack. */
+  private void row(SimdTensor x, Panels[] panels, List<Tensor> ys) {
+    Stage[] products = new Stage[panels.length];
+    for (int i = 0; i < products.length; i++) {
+      SimdTensor y = SimdTensor.of(ys.get(i));
+      products[i] = RowProduct.of(bench, x.data(), x.offset(), panels[i], y.data(), y.offset());
+    }
+    bench.pool().run(Stage.all(products));
   }
 
   @Override

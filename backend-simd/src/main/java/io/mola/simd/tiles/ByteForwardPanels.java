@@ -7,8 +7,8 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * 5-, 6- and 8-bit weights, forward: a byte per weight, {@code [k][COLUMNS]}; scales and minima
- * {@code [k/block][COLUMNS]}.
+ * 5- and 6-bit weights, forward: a byte per weight, {@code [k][COLUMNS]}; scales and minima {@code
+ * [k/block][COLUMNS]}.
  */
 final class ByteForwardPanels extends CodedPanels {
   private static final VectorSpecies<Byte> B = VectorWidth.BYTE;
@@ -48,6 +48,21 @@ final class ByteForwardPanels extends CodedPanels {
     int s = first / block * COLUMNS;
     widen(codes, first * COLUMNS, scales, minima, s, block, kc, to, at);
     return at;
+  }
+
+  @Override
+  boolean hasRowKernel() {
+    return true;
+  }
+
+  @Override
+  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
+    int blocks = k() / block;
+    int qa = first * k() * COLUMNS;
+    int qb = second * k() * COLUMNS;
+    int sa = first * blocks * COLUMNS;
+    int sb = second * blocks * COLUMNS;
+    RowKernel.bytes(codes, qa, qb, scales, minima, sa, sb, blocks, block, x, xo, sums);
   }
 
   private static void widen(

@@ -82,6 +82,18 @@ public final class FloatPanels extends Panels {
   }
 
   @Override
+  boolean hasRowKernel() {
+    return true;
+  }
+
+  @Override
+  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
+    int a = base + first * k() * COLUMNS;
+    int b = base + second * k() * COLUMNS;
+    RowKernel.floats(data, a, b, k(), x, xo, sums);
+  }
+
+  @Override
   public long bytes() {
     return 4L * data.length;
   }

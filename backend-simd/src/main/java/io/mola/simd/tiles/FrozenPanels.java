@@ -51,6 +51,9 @@ public final class FrozenPanels {
       case F32 -> 4 * weights;
       case F16, BF16 -> 2 * weights;
       default -> {
+        if (isSigned(type, forward)) {
+          yield SignedForwardPanels.bytes(weights);
+        }
         int block = BlockCodes.subBlock(type);
         long scales = forward ? weights / block : (long) (in / block) * out;
         yield (isNibble(type) ? weights / 2 : weights) + VectorWidth.BYTE_SLACK + 8 * scales;
@@ -90,9 +93,16 @@ public final class FrozenPanels {
     return type == QuantType.Q4_0 || type == QuantType.Q4_1 || type == QuantType.Q4_K;
   }
 
+  private static boolean isSigned(QuantType type, boolean forward) {
+    return forward && type == QuantType.Q8_0;
+  }
+
   private static CodedPanels coded(QuantType type, int k, int n, boolean forward) {
     if (isNibble(type)) {
       return forward ? new NibbleForwardPanels(k, n) : new NibbleBackwardPanels(k, n);
+    }
+    if (isSigned(type, forward)) {
+      return new SignedForwardPanels(k, n);
     }
     int block = BlockCodes.subBlock(type);
     return forward ? new ByteForwardPanels(k, n, block) : new ByteBackwardPanels(k, n, block);

@@ -78,6 +78,16 @@ final class HalfPanels extends Panels {
   }
 
   @Override
+  boolean hasRowKernel() {
+    return brain;
+  }
+
+  @Override
+  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
+    RowKernel.brain(data, first * k() * COLUMNS, second * k() * COLUMNS, k(), x, xo, sums);
+  }
+
+  @Override
   public long bytes() {
     return 2L * data.length;
   }

@@ -44,6 +44,21 @@ final class NibbleForwardPanels extends CodedPanels {
     return at;
   }
 
+  @Override
+  boolean hasRowKernel() {
+    return true;
+  }
+
+  @Override
+  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
+    int blocks = k() / BLOCK;
+    int qa = first * (k() / 2) * COLUMNS;
+    int qb = second * (k() / 2) * COLUMNS;
+    int sa = first * blocks * COLUMNS;
+    int sb = second * blocks * COLUMNS;
+    RowKernel.nibbles(codes, qa, qb, scales, minima, sa, sb, blocks, BLOCK / 2, x, xo, sums);
+  }
+
   private static void widen(
       byte[] q, int qo, float[] scale, float[] min, int so, int kc, float[] to, int at) {
     for (int b = 0; b < kc / BLOCK; b++) {

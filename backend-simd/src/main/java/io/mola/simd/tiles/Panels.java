@@ -46,6 +46,20 @@ public abstract class Panels {
     return Reading.BLOCKS;
   }
 
+  /** Whether {@link #row} is there. */
+  boolean hasRowKernel() {
+    return false;
+  }
+
+  /**
+   * {@code sums[2][COLUMNS] = x · w} for two panels; see {@link RowKernel}.
+   *
+   * @param x [k] at {@code xo}
+   */
+  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
+    throw new UnsupportedOperationException(getClass().getSimpleName() + " has no row kernel");
+  }
+
   /** Neighbouring panels that are best loaded by one task. */
   int together() {
     return 1;

@@ -61,6 +61,10 @@ public final class WorkerPool implements AutoCloseable {
     if (closed) {
       throw new IllegalStateException("the backend is closed");
     }
+    if (stages.length == 1 && stages[0].count() == 1) {
+      stages[0].run(0, 0); // nothing to share: a row of a token by token generation
+      return;
+    }
     Round current = new Round(stages);
     if (size > 1) {
       round = current;

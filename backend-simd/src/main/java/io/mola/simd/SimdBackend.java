@@ -31,7 +31,7 @@ final class SimdBackend implements Backend {
   SimdBackend(BackendSettings settings) {
     bench = Workbench.of(settings.threads());
     cache = new PanelCache(settings.weightCacheBytes(), bench.pool());
-    memory = new SimdMemory(cache, settings.threads());
+    memory = new SimdMemory(cache, bench);
     linear = new SimdLinearOps(bench);
     adapters = new SimdAdapterOps(bench);
     routers = new SimdRouterOps(bench);

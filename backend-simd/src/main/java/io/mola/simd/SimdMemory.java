@@ -12,6 +12,7 @@ import io.mola.simd.tiles.FrozenPanels;
 import io.mola.simd.tiles.FrozenPanels.Direction;
 import io.mola.simd.tiles.Mask;
 import io.mola.simd.tiles.PackedActivations;
+import io.mola.simd.tiles.Workbench;
 
 /** Heap arrays, and frozen matrices that stay in their mapping. */
 final class SimdMemory implements Memory {
@@ -19,11 +20,11 @@ final class SimdMemory implements Memory {
   private static final long WORKER_BYTES = 4L << 20;
 
   private final PanelCache cache;
-  private final int workers;
+  private final Workbench bench;
 
-  SimdMemory(PanelCache cache, int workers) {
+  SimdMemory(PanelCache cache, Workbench bench) {
     this.cache = cache;
-    this.workers = workers;
+    this.bench = bench;
   }
 
   @Override
@@ -45,11 +46,28 @@ final class SimdMemory implements Memory {
   /** The backward pass of the widest group: packed gradients, the dropout mask, and the experts. */
   @Override
   public long workspaceBytes(int tokens, int widest, int stackedRank) {
-    long packed =
-        3 * PackedActivations.bound(tokens, widest)
-            + 3 * PackedActivations.bound(tokens, stackedRank);
-    long floats = 2L * tokens * stackedRank + 2L * stackedRank * widest;
-    return 4 * (packed + Mask.size(tokens, widest) + floats) + workers * WORKER_BYTES;
+    long numbers =
+        workspaceInts(tokens, widest, stackedRank) + workspaceFloats(tokens, widest, stackedRank);
+    return Integer.BYTES * numbers + bench.pool().size() * WORKER_BYTES;
+  }
+
+  @Override
+  public void reserveWorkspace(int tokens, int widest, int stackedRank) {
+    bench
+        .workspace()
+        .reserve(
+            workspaceInts(tokens, widest, stackedRank),
+            workspaceFloats(tokens, widest, stackedRank));
+  }
+
+  private static long workspaceInts(int tokens, int widest, int stackedRank) {
+    return 3 * PackedActivations.bound(tokens, widest)
+        + 3 * PackedActivations.bound(tokens, stackedRank)
+        + Mask.size(tokens, widest);
+  }
+
+  private static long workspaceFloats(int tokens, int widest, int stackedRank) {
+    return 2L * tokens * stackedRank + 2L * stackedRank * widest;
   }
 
   @Override

@@ -14,6 +14,7 @@ import io.mola.core.backend.OperationTimes;
 import io.mola.core.backend.ProfiledBackend;
 import io.mola.core.tokenizer.TokenizerFingerprint;
 import io.mola.core.train.Checkpoint;
+import io.mola.core.train.FastestMicroBatch;
 import io.mola.core.train.FineTuneRequest;
 import io.mola.core.train.FineTuneResult;
 import io.mola.core.train.FineTuning;
@@ -85,7 +86,7 @@ final class FinetuneRun {
     BackendProvider backend =
         settings.get(Keys.PROFILE) ? ProfiledBackend.provider(chosen, times) : chosen;
     TrainingData data = TrainingData.read(settings, source, path, output);
-    FineTuneRequest request =
+    FineTuneRequest wanted =
         new FineTuneRequest(
             source,
             backend,
@@ -105,9 +106,16 @@ final class FinetuneRun {
             training.maxSteps(),
             TrainingSettings.recompute(settings),
             settings.get(Keys.SEED));
+    FineTuneRequest request = training.automatic() ? fastest(wanted) : wanted;
     FinetuneRun run = new FinetuneRun(settings, request, data, continuity, base, times, output);
     run.announce(training);
     return run;
+  }
+
+  private static FineTuneRequest fastest(FineTuneRequest wanted) {
+    return wanted.withMicroBatchSize(
+        FastestMicroBatch.of(
+            wanted.batchSize(), size -> new FineTuning(wanted.withMicroBatchSize(size)).plan()));
   }
 
   private static void requireBase(LoadedAdapter adapter, BaseFingerprint base, Settings settings) {
@@ -134,11 +142,13 @@ final class FinetuneRun {
         .text()
         .printf(
             Locale.ROOT,
-            "%,d examples (%,d held back), %,d steps of %d, backend %s, %d threads%n",
+            "%,d examples (%,d held back), %,d steps of %d (%d at a time), backend %s, %d"
+                + " threads%n",
             request.training().size(),
             request.validation().size(),
             training.steps(request.training().size()),
             training.batchSize(),
+            request.microBatchSize(),
             request.backend().name(),
             request.threads());
     PlanTable.print(plan, output.text());
@@ -252,6 +262,7 @@ final class FinetuneRun {
     OptionalLong peak = ProcessMemory.peakResidentBytes();
     answer.put("peak_rss_bytes", peak.isPresent() ? peak.getAsLong() : null);
     answer.put("planned_bytes", plan.totalBytes());
+    answer.put("micro_batch_size", request.microBatchSize());
     answer.put("trainable_parameters", request.shape().parameters(request.source().config()));
     answer.put("backend", request.backend().name());
     answer.put("adapter_dir", settings.get(Keys.OUTPUT_DIR).toString());

@@ -12,8 +12,10 @@ import io.mola.core.backend.Backends;
 import io.mola.core.failure.UsageException;
 import io.mola.core.model.PassLimits;
 import io.mola.core.quant.StoredMatrix;
+import io.mola.core.train.FastestMicroBatch;
 import io.mola.core.train.FootprintPlan;
 import io.mola.core.train.FootprintPlanner;
+import io.mola.core.train.ProcessFootprint;
 import io.mola.core.weights.ConfigJson;
 import io.mola.core.weights.ModelConfig;
 import io.mola.core.weights.WeightFormats;
@@ -25,6 +27,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntFunction;
 import picocli.CommandLine.Command;
 
 /** What a run would train and how much memory it would need; nothing is allocated. */
@@ -52,13 +55,13 @@ final class PlanCommand extends Subcommand {
     Optional<Path> config = bareConfig(model);
     if (config.isPresent()) {
       ModelConfig shape = ConfigJson.read(config.get());
-      return show(settings, shape, planner(settings, shape, Optional.empty()), output);
+      return show(settings, shape, planning(settings, shape, Optional.empty()), output);
     }
     try (WeightSource source = WeightFormats.open(model)) {
       return show(
           settings,
           source.config(),
-          planner(settings, source.config(), Optional.of(source)),
+          planning(settings, source.config(), Optional.of(source)),
           output);
     }
   }
@@ -80,31 +83,49 @@ final class PlanCommand extends Subcommand {
     FootprintPlan within(AdapterShape shape, long limitBytes);
   }
 
-  private static Planning planner(
+  private static Planning planning(
       Settings settings, ModelConfig config, Optional<WeightSource> source) {
     TrainingSettings training = TrainingSettings.of(settings);
     int length = settings.find(Keys.CUTOFF_LEN).orElse(ASSUMED_TOKENS);
-    int tokens = Math.multiplyExact(training.microBatchSize(), length);
     int kept = TrainingSettings.recompute(settings) ? 1 : config.layers();
-    PassLimits limits = new PassLimits(tokens, tokens, length, kept, HEAD_ROWS);
+    PassLimits oneByOne = new PassLimits(length, length, length, kept, HEAD_ROWS);
     return (shape, limitBytes) -> {
       try (Backend backend =
           Backends.choose(settings.get(Keys.BACKEND))
               .open(new BackendSettings(ComputeSettings.threads(settings), 0))) {
-        return new FootprintPlanner(
-                config,
-                new AdapterParameters(config, shape),
-                AdapterSettings.balanceLoss(settings, shape),
-                backend.memory(),
-                name ->
-                    source
-                        .flatMap(weights -> weights.find(name))
-                        .map(StoredMatrix::type)
-                        .orElse(config.weightType()),
-                source.map(WeightSource::mappedBytes).orElseGet(() -> ModelSize.bytes(config)))
-            .within(limits, limitBytes);
+        FootprintPlanner planner = planner(settings, config, source, shape, backend);
+        IntFunction<FootprintPlan> ofSize =
+            size -> {
+              int tokens = Math.multiplyExact(size, length);
+              PassLimits limits = new PassLimits(tokens, tokens, length, kept, HEAD_ROWS);
+              return planner.within(limits, oneByOne, limitBytes);
+            };
+        int most = training.microBatchSize();
+        return ofSize.apply(training.automatic() ? FastestMicroBatch.of(most, ofSize) : most);
       }
     };
+  }
+
+  private static FootprintPlanner planner(
+      Settings settings,
+      ModelConfig config,
+      Optional<WeightSource> source,
+      AdapterShape shape,
+      Backend backend) {
+    AdapterParameters adapter = new AdapterParameters(config, shape);
+    int copies = settings.find(Keys.ADAPTER).isPresent() ? 2 : 1;
+    return new FootprintPlanner(
+        config,
+        adapter,
+        AdapterSettings.balanceLoss(settings, shape),
+        backend.memory(),
+        name ->
+            source
+                .flatMap(weights -> weights.find(name))
+                .map(StoredMatrix::type)
+                .orElse(config.weightType()),
+        source.map(WeightSource::mappedBytes).orElseGet(() -> ModelSize.bytes(config)),
+        ProcessFootprint.of(config, adapter, copies, List.of()));
   }
 
   private static int show(Settings settings, ModelConfig config, Planning planning, Output output) {

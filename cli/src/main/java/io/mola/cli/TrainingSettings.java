@@ -15,11 +15,13 @@ import java.util.Optional;
  * The numbers of a training run.
  *
  * @param batchSize examples of an optimiser step
- * @param microBatchSize examples that run at a time
+ * @param microBatchSize examples that run at a time; the most of them if that is automatic
+ * @param automatic whether the memory plan chooses how many run at a time
  * @param epochs passes over the examples
  * @param maxSteps bound of the steps; 0: none
  */
-record TrainingSettings(int batchSize, int microBatchSize, int epochs, int maxSteps) {
+record TrainingSettings(
+    int batchSize, int microBatchSize, boolean automatic, int epochs, int maxSteps) {
   /** Their keys. */
   static final List<Key<?>> KEYS =
       List.of(
@@ -51,6 +53,9 @@ record TrainingSettings(int batchSize, int microBatchSize, int epochs, int maxSt
     Optional<Integer> batch = settings.given(Keys.BATCH_SIZE);
     Optional<Integer> micro = settings.given(Keys.MICRO_BATCH_SIZE);
     Optional<Integer> accumulation = settings.given(Keys.GRADIENT_ACCUMULATION_STEPS);
+    if (micro.isPresent() && micro.get() == Keys.AUTOMATIC) {
+      return automatic(settings, batch, accumulation);
+    }
     if (batch.isPresent() && micro.isEmpty() && accumulation.isEmpty()) {
       throw new UsageException(
           settings.place(Keys.BATCH_SIZE)
@@ -81,7 +86,23 @@ record TrainingSettings(int batchSize, int microBatchSize, int epochs, int maxSt
               + steps);
     }
     return new TrainingSettings(
-        (int) effective, microSize, epochs(settings), settings.find(Keys.MAX_STEPS).orElse(0));
+        (int) effective,
+        microSize,
+        false,
+        epochs(settings),
+        settings.find(Keys.MAX_STEPS).orElse(0));
+  }
+
+  private static TrainingSettings automatic(
+      Settings settings, Optional<Integer> batch, Optional<Integer> accumulation) {
+    if (batch.isEmpty() || accumulation.isPresent()) {
+      throw new UsageException(
+          settings.place(Keys.MICRO_BATCH_SIZE)
+              + " auto divides the examples of an optimiser step: give --batch-size, and no"
+              + " --gradient-accumulation-steps");
+    }
+    return new TrainingSettings(
+        batch.get(), batch.get(), true, epochs(settings), settings.find(Keys.MAX_STEPS).orElse(0));
   }
 
   /** A bound of the steps that stands alone is their number, however often the data is repeated. */

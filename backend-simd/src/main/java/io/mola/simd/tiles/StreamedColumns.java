@@ -10,9 +10,13 @@ import io.mola.core.quant.StoredMatrix;
 final class StreamedColumns extends Panels {
   private final StoredMatrix matrix;
 
+  /** Whether the values of a row are known to be finite; workers may find it out at once. */
+  private final boolean[] finite;
+
   StreamedColumns(StoredMatrix matrix) {
     super(matrix.out(), matrix.in());
     this.matrix = matrix;
+    this.finite = new boolean[matrix.out()];
   }
 
   @Override
@@ -23,7 +27,10 @@ final class StreamedColumns extends Panels {
       decoded = scratch.rows(kc * n());
       for (int i = 0; i < kc; i++) {
         RowDecoder.decodeRow(matrix, k0 + i, decoded, i * n());
-        RowDecoder.requireFinite(matrix, k0 + i, decoded, i * n());
+        if (!finite[k0 + i]) {
+          RowDecoder.requireFinite(matrix, k0 + i, decoded, i * n());
+          finite[k0 + i] = true;
+        }
       }
       scratch.keepRows(this, key);
     }

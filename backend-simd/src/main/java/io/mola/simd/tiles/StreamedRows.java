@@ -12,9 +12,13 @@ import java.util.Arrays;
 final class StreamedRows extends Panels {
   private final StoredMatrix matrix;
 
+  /** Whether the values of a row are known to be finite; workers may find it out at once. */
+  private final boolean[] finite;
+
   StreamedRows(StoredMatrix matrix) {
     super(matrix.in(), matrix.out());
     this.matrix = matrix;
+    this.finite = new boolean[matrix.out()];
   }
 
   @Override
@@ -25,7 +29,10 @@ final class StreamedRows extends Panels {
       decoded = scratch.rows(COLUMNS * k());
       for (int j = 0; j < rows; j++) {
         RowDecoder.decodeRow(matrix, panel * COLUMNS + j, decoded, j * k());
-        RowDecoder.requireFinite(matrix, panel * COLUMNS + j, decoded, j * k());
+        if (!finite[panel * COLUMNS + j]) {
+          RowDecoder.requireFinite(matrix, panel * COLUMNS + j, decoded, j * k());
+          finite[panel * COLUMNS + j] = true;
+        }
       }
       scratch.keepRows(this, panel);
     }

@@ -11,6 +11,9 @@ public final class Workspace {
   /** Slabs start at multiples of this, the floats of a cache line. */
   private static final int ALIGNMENT = 16;
 
+  /** Largest array, less what virtual machines keep for themselves. */
+  private static final long LONGEST = Integer.MAX_VALUE - 16;
+
   private int[] ints = new int[0];
   private float[] floats = new float[0];
   private int intsUsed;
@@ -38,6 +41,13 @@ public final class Workspace {
     floatsUsed = 0;
     intsWanted = 0;
     floatsWanted = 0;
+  }
+
+  /** Makes the common arrays at least so long, so that operations of that size allocate nothing. */
+  public void reserve(long leastInts, long leastFloats) {
+    intsWanted = Math.clamp(leastInts, intsWanted, Math.max(intsWanted, LONGEST));
+    floatsWanted = Math.clamp(leastFloats, floatsWanted, Math.max(floatsWanted, LONGEST));
+    reset();
   }
 
   /** A slab of ints. */

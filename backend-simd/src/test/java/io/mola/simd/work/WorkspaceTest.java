@@ -30,4 +30,15 @@ class WorkspaceTest {
     workspace.reset();
     assertThat(workspace.floats(1500).data()).isSameAs(first);
   }
+
+  @Test
+  void whatIsReservedIsThereFromTheFirstOperationOn() {
+    Workspace workspace = new Workspace();
+    workspace.reserve(200, 1500);
+    float[] floats = workspace.floats(1000).data();
+    assertThat(workspace.floats(500).data()).isSameAs(floats).hasSize(1500);
+    assertThat(workspace.ints(200).data()).hasSize(200);
+    workspace.reset();
+    assertThat(workspace.floats(1500).data()).isSameAs(floats);
+  }
 }

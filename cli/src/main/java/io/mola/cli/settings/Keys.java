@@ -191,12 +191,15 @@ public final class Keys {
                   + " by the same word")
           .aliases();
 
+  /** Value of {@link #MICRO_BATCH_SIZE} that leaves the number to the memory plan. */
+  public static final int AUTOMATIC = 0;
+
   /** Examples at once. */
   public static final Key<Integer> MICRO_BATCH_SIZE =
-      key("micro_batch_size", ValueType.whole(1), null, Section.TRAINING)
+      key("micro_batch_size", ValueType.wholeOr("auto", AUTOMATIC), null, Section.TRAINING)
           .help(
               "examples computed at once; more of them need more memory and share more beginnings;"
-                  + " default: 1")
+                  + " auto: the fastest that --max-memory allows; default: 1")
           .aliases("per_device_train_batch_size");
 
   /** Micro-batches per step. */
@@ -393,7 +396,9 @@ public final class Keys {
   /** Limit for the plan and the heap. */
   public static final Key<Long> MAX_MEMORY =
       key("max_memory", ValueType.bytes(), null, Section.MACHINE)
-          .help("memory the run may use, for example 8G; default: 75 % of the machine's")
+          .help(
+              "largest resident memory of the whole process, the mapped model file included, for"
+                  + " example 8G; default: 75 % of the machine's")
           .aliases();
 
   private static final Map<String, Key<?>> BY_NAME = byName();

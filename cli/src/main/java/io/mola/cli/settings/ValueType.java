@@ -64,6 +64,16 @@ public record ValueType<T>(String label, Reader<T> reader) {
     return new ValueType<>("N", text -> Math.toIntExact(readWhole(text, least, most)));
   }
 
+  /** A whole number of at least 1, or a word that stands for {@code value}. */
+  public static ValueType<Integer> wholeOr(String word, int value) {
+    return new ValueType<>(
+        "N|" + word,
+        text ->
+            word(text).equals(word)
+                ? value
+                : Math.toIntExact(readWhole(text, 1, Integer.MAX_VALUE)));
+  }
+
   /** Any 64-bit whole number that is not negative. */
   public static ValueType<Long> seed() {
     return new ValueType<>("N", text -> readWhole(text, 0, Long.MAX_VALUE));

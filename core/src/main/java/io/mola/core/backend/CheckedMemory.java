@@ -31,6 +31,11 @@ record CheckedMemory(Memory inner, Operands operands) implements Memory {
   }
 
   @Override
+  public void reserveWorkspace(int tokens, int widest, int stackedRank) {
+    inner.reserveWorkspace(tokens, widest, stackedRank);
+  }
+
+  @Override
   public void upload(float[] from, Tensor to) {
     operands.begin("memory.upload");
     Tensor target = operands.output("to", to, ANY, ANY);

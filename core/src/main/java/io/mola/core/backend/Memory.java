@@ -36,6 +36,12 @@ public interface Memory {
   long workspaceBytes(int tokens, int widest, int stackedRank);
 
   /**
+   * Allocates that scratch memory at once. Without this call it grows with the first operations,
+   * and on the way takes more than {@link #workspaceBytes} says.
+   */
+  default void reserveWorkspace(int tokens, int widest, int stackedRank) {}
+
+  /**
    * Enqueues host to device, row-major, exactly the size of the tensor; {@code from} may be reused
    * on return.
    */

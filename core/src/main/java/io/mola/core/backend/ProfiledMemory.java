@@ -29,6 +29,11 @@ record ProfiledMemory(Memory inner, OperationTimes times) implements Memory {
   }
 
   @Override
+  public void reserveWorkspace(int tokens, int widest, int stackedRank) {
+    inner.reserveWorkspace(tokens, widest, stackedRank);
+  }
+
+  @Override
   public void upload(float[] from, Tensor to) {
     times.time("memory.upload", 0, () -> inner.upload(from, to));
   }

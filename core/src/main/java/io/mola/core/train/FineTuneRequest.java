@@ -66,6 +66,29 @@ public record FineTuneRequest(
     }
   }
 
+  /** The same run with another number of examples at a time. */
+  public FineTuneRequest withMicroBatchSize(int size) {
+    return new FineTuneRequest(
+        source,
+        backend,
+        threads,
+        memoryLimitBytes,
+        shape,
+        start,
+        balanceLoss,
+        balanceCoefficient,
+        optimizer,
+        training,
+        validation,
+        batchSize,
+        size,
+        prefixes,
+        epochs,
+        maxSteps,
+        recompute,
+        seed);
+  }
+
   private static void requireTrainable(Example example, int vocabulary) {
     if (example.targets() == 0) {
       throw new UsageException(

@@ -16,6 +16,7 @@ import io.mola.core.quant.QuantType;
 import io.mola.core.quant.StoredMatrix;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.weights.ModelConfig;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -67,9 +68,16 @@ public final class FineTuning {
               request.balanceLoss(),
               backend.memory(),
               this::weightType,
-              request.source().mappedBytes())
-          .within(limits(), request.memoryLimitBytes());
+              request.source().mappedBytes(),
+              process())
+          .within(limits(largest), limits(oneByOne()), request.memoryLimitBytes());
     }
+  }
+
+  private ProcessFootprint process() {
+    List<Example> data = new ArrayList<>(request.training());
+    data.addAll(request.validation());
+    return ProcessFootprint.of(config, adapter, request.start().isPresent() ? 2 : 1, data);
   }
 
   private QuantType weightType(String canonicalName) {
@@ -90,9 +98,10 @@ public final class FineTuning {
   public FineTuneResult run(FootprintPlan plan, Continuity continuity, TrainingListener listener) {
     RunIdentity identity = identity(continuity);
     BackendSettings settings = new BackendSettings(request.threads(), plan.weightCacheBytes());
+    collectGarbage();
     try (Backend backend = request.backend().open(settings);
         Transformer model = Transformer.load(backend, request.source());
-        Region region = backend.memory().allocate(slots(plan.limits()))) {
+        Region region = allocate(backend.memory(), plan)) {
       // One array of all parameters serves first to set them and then whenever they are saved.
       float[] host = firstParameters(continuity.resume());
       begin(backend.memory(), region, continuity.resume(), host);
@@ -127,6 +136,20 @@ public final class FineTuning {
           stoppedEarly,
           Optional.ofNullable(checkpoints).map(CheckpointWriter::newest));
     }
+  }
+
+  /**
+   * What reading the data left behind would otherwise stay below the large buffers for the whole
+   * run: the heap grows before it is cleaned. Small here, so it takes milliseconds.
+   */
+  private static void collectGarbage() {
+    System.gc();
+  }
+
+  private Region allocate(Memory memory, FootprintPlan plan) {
+    FootprintPlan.Workspace w = plan.workspace();
+    memory.reserveWorkspace(w.tokens(), w.widest(), w.stackedRank());
+    return memory.allocate(slots(plan.limits()));
   }
 
   /**
@@ -215,11 +238,17 @@ public final class FineTuning {
     return plan.build();
   }
 
-  /** Room for the largest micro-batch of the run, and for the longest held-back example. */
-  private PassLimits limits() {
-    int tokens = largest.rows().tokens();
-    int labelled = largest.rows().labelled();
-    int positions = largest.positions();
+  private LargestMicroBatch oneByOne() {
+    return request.microBatchSize() == 1
+        ? largest
+        : LargestMicroBatch.of(batches, 1, request.prefixes());
+  }
+
+  /** Room for the largest micro-batch, and for the longest held-back example. */
+  private PassLimits limits(LargestMicroBatch training) {
+    int tokens = training.rows().tokens();
+    int labelled = training.rows().labelled();
+    int positions = training.positions();
     for (Example example : request.validation()) {
       tokens = Math.max(tokens, example.length());
       labelled = Math.max(labelled, example.targets());

@@ -24,11 +24,7 @@ import java.util.function.Function;
  * are decoded from the file at each use).
  */
 public final class FootprintPlanner {
-  /** Host arrays of all parameters: the run's own, and that of an adapter it starts from. */
-  private static final int PARAMETER_COPIES = 2;
-
-  /** Java runtime, code, tokenizer library: measured on Linux with the options of the launcher. */
-  private static final long RUNTIME_BYTES = 160L << 20;
+  private static final int MIB = 20;
 
   private final ModelConfig config;
   private final AdapterParameters adapter;
@@ -36,11 +32,13 @@ public final class FootprintPlanner {
   private final Memory memory;
   private final Function<String, QuantType> weightType;
   private final long mappedBytes;
+  private final ProcessFootprint process;
 
   /**
    * @param memory of the backend that will run, opened for planning
    * @param weightType encoding of a matrix by canonical name
    * @param mappedBytes size of the model's files; 0 if there are none yet
+   * @param process what is resident besides the computation
    */
   public FootprintPlanner(
       ModelConfig config,
@@ -48,38 +46,55 @@ public final class FootprintPlanner {
       BalanceLoss balanceLoss,
       Memory memory,
       Function<String, QuantType> weightType,
-      long mappedBytes) {
+      long mappedBytes,
+      ProcessFootprint process) {
     this.config = config;
     this.adapter = adapter;
     this.balanceLoss = balanceLoss;
     this.memory = memory;
     this.weightType = weightType;
     this.mappedBytes = mappedBytes;
+    this.process = process;
   }
 
   /**
    * The plan with the least work that stays within the limit.
    *
    * @param wanted sizes; {@code keptBlocks} is the largest number wanted
+   * @param oneByOne sizes with one example at a time, for the message; the same if that is wanted
    * @param limitBytes bound of {@link FootprintPlan#totalBytes}
    * @throws UsageException if no plan fits, naming the smallest limit that would
    */
-  public FootprintPlan within(PassLimits wanted, long limitBytes) {
-    long fullCache = packedBytes();
+  public FootprintPlan within(PassLimits wanted, PassLimits oneByOne, long limitBytes) {
     for (int kept = Math.min(wanted.keptBlocks(), config.layers()); kept >= 1; kept--) {
-      FootprintPlan plan = plan(wanted.withKeptBlocks(kept), fullCache);
+      FootprintPlan plan = plan(wanted.withKeptBlocks(kept), Long.MAX_VALUE);
       if (plan.totalBytes() <= limitBytes) {
         return plan;
       }
     }
-    FootprintPlan smallest = plan(wanted.withKeptBlocks(1), 0);
-    long room = limitBytes - smallest.totalBytes();
-    if (room < 0) {
-      throw new UsageException(
-          "%,d MiB are not enough: this run needs at least %,d MiB; raise --max-memory, or lower --micro-batch-size or --cutoff-len"
-              .formatted(limitBytes >> 20, (smallest.totalBytes() >> 20) + 1));
+    long least = least(wanted);
+    if (limitBytes < least) {
+      throw new UsageException(refusal(least, least(oneByOne), limitBytes));
     }
-    return plan(wanted.withKeptBlocks(1), room);
+    return plan(wanted.withKeptBlocks(1), limitBytes - least);
+  }
+
+  /** Bytes of the plan with the most work: one block is kept, and no weight is packed. */
+  private long least(PassLimits limits) {
+    return plan(limits.withKeptBlocks(1), 0).totalBytes();
+  }
+
+  private static String refusal(long least, long oneByOne, long limitBytes) {
+    String fault =
+        "%,d MiB are not enough: this run needs at least --max-memory %dM"
+            .formatted(limitBytes >> MIB, wholeMib(least));
+    return oneByOne < least
+        ? fault + ", or %dM with --micro-batch-size 1".formatted(wholeMib(oneByOne))
+        : fault + "; shorter examples (--cutoff-len) or smaller adapters need less";
+  }
+
+  private static long wholeMib(long bytes) {
+    return Math.ceilDiv(bytes, 1L << MIB);
   }
 
   private FootprintPlan plan(PassLimits limits, long cacheBytes) {
@@ -92,6 +107,21 @@ public final class FootprintPlanner {
     for (MemoryPlan.Slot norm : Transformer.normPlan(config).slots()) {
       slots.f32(norm.name(), norm.rows(), norm.cols());
     }
+    long allPacked = packedBytes();
+    FootprintPlan.Workspace workspace = workspace(limits.tokens());
+    return new FootprintPlan(
+        limits,
+        slots.build(),
+        config.layers(),
+        Math.min(cacheBytes, allPacked),
+        allPacked,
+        workspace,
+        memory.workspaceBytes(workspace.tokens(), workspace.widest(), workspace.stackedRank()),
+        mappedBytes,
+        process);
+  }
+
+  private FootprintPlan.Workspace workspace(int tokens) {
     int stackedRank = 1;
     int widest = config.hiddenSize();
     for (Projection.Group group : Projection.Group.values()) {
@@ -102,13 +132,7 @@ public final class FootprintPlanner {
         widest = Math.max(widest, Math.max(projection.in(config), projection.out(config)));
       }
     }
-    return new FootprintPlan(
-        limits,
-        slots.build(),
-        Math.min(cacheBytes, packedBytes()),
-        memory.workspaceBytes(limits.tokens(), widest, stackedRank),
-        mappedBytes,
-        RUNTIME_BYTES + PARAMETER_COPIES * (long) Float.BYTES * adapter.size());
+    return new FootprintPlan.Workspace(tokens, widest, stackedRank);
   }
 
   private long packedBytes() {

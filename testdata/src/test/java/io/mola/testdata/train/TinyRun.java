@@ -46,6 +46,8 @@ final class TinyRun {
   Prefixes prefixes = Prefixes.SHARED;
   int epochs = 3;
   long seed = 42;
+  boolean recompute;
+  long memoryLimit = Long.MAX_VALUE;
   long dataSeed = 5;
   double balance = 0.01;
   Optional<LoadedAdapter> start = Optional.empty();
@@ -64,7 +66,7 @@ final class TinyRun {
         model,
         backend,
         1,
-        Long.MAX_VALUE,
+        memoryLimit,
         start.map(adapter -> adapter.layout().shape()).orElse(shape),
         start,
         BalanceLoss.MASKED,
@@ -77,7 +79,7 @@ final class TinyRun {
         prefixes,
         epochs,
         0,
-        false,
+        recompute,
         seed);
   }
 

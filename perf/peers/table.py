@@ -1,19 +1,23 @@
-"""Medians of recorded runs, and their ratios to one of the programs: table.py BASELINE RUNS.tsv"""
+"""Medians of recorded runs, and how many times as fast they are as the peers: table.py RUNS.tsv
+
+Each line is a title of a part of the table, the program's name and its answer, divided by tabs.
+"""
 import collections
 import json
 import statistics
 import sys
 
 MEBIBYTE = 1 << 20
+PEERS = ["peft-lora", "torch-mola", "authors-mola"]
 
 
 def read(path):
-    runs = collections.defaultdict(list)
+    parts = collections.defaultdict(lambda: collections.defaultdict(list))
     with open(path) as file:
         for line in file:
-            name, answer = line.rstrip("\n").split("\t", 1)
-            runs[name].append(json.loads(answer))
-    return runs
+            title, name, answer = line.rstrip("\n").split("\t", 2)
+            parts[title][name].append(json.loads(answer))
+    return parts
 
 
 def column(answers, key):
@@ -21,20 +25,25 @@ def column(answers, key):
     return statistics.median(values), min(values), max(values)
 
 
-def main():
-    baseline, path = sys.argv[1:]
-    runs = read(path)
-    speed_of_baseline = column(runs[baseline], "tokens_per_second")[0]
-    memory_of_baseline = column(runs[baseline], "peak_rss_bytes")[0]
-    print(f"{'':<16}{'rounds':>7}{'tokens/s':>10}{'(range)':>18}{'ratio':>8}{'MiB':>8}{'ratio':>8}{'parameters':>13}{'last loss':>11}")
+def show(title, runs):
+    peers = [peer for peer in PEERS if peer in runs]
+    heads = "".join(f"{'x ' + peer:>15}" for peer in peers)
+    print(f"{title:<22}{'rounds':>7}{'tokens/s':>10}{'(range)':>18}{heads}{'MiB':>7}{'parameters':>12}{'last loss':>11}")
     for name, answers in runs.items():
         speed, slowest, fastest = column(answers, "tokens_per_second")
         memory = column(answers, "peak_rss_bytes")[0]
+        ratios = "".join(f"{speed / column(runs[peer], 'tokens_per_second')[0]:>15.2f}" for peer in peers)
         print(
-            f"{name:<16}{len(answers):>7}{speed:>10.1f}{f'{slowest:.1f} - {fastest:.1f}':>18}"
-            f"{speed / speed_of_baseline:>8.2f}{memory / MEBIBYTE:>8.0f}{memory / memory_of_baseline:>8.2f}"
-            f"{answers[-1]['trainable_parameters']:>13,}{answers[-1]['train_losses'][-1]:>11.4f}"
+            f"{name:<22}{len(answers):>7}{speed:>10.1f}{f'{slowest:.1f} - {fastest:.1f}':>18}{ratios}"
+            f"{memory / MEBIBYTE:>7.0f}{answers[-1]['trainable_parameters']:>12,}"
+            f"{answers[-1]['train_losses'][-1]:>11.4f}"
         )
+    print()
+
+
+def main():
+    for title, runs in read(sys.argv[1]).items():
+        show(title, runs)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
  */
 open module io.mola.perf {
   requires static transitive org.jspecify;
-  requires io.mola.core;
-  requires io.mola.testdata;
+  requires transitive io.mola.core;
+  requires transitive io.mola.testdata;
   requires jdk.incubator.vector;
   requires jdk.unsupported; // for JMH, which is no module and cannot say so
   requires jmh.core;
@@ -13,4 +13,8 @@ open module io.mola.perf {
   requires org.bytedeco.javacpp;
   requires org.junit.platform.launcher;
   requires tools.jackson.databind;
+
+  exports io.mola.perf.product; // for libraries
+
+  uses io.mola.perf.product.ProductLibrary;
 }

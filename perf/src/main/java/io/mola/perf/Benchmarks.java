@@ -19,7 +19,8 @@ public final class Benchmarks {
                     "--module-path",
                     System.getProperty("jdk.module.path"),
                     "--add-modules",
-                    "io.mola.perf,io.mola.simd,jdk.incubator.vector")
+                    "io.mola.perf,io.mola.simd,jdk.incubator.vector",
+                    "--enable-native-access=org.bytedeco.javacpp")
                 .build())
         .run();
   }

@@ -34,10 +34,10 @@ class WorkspaceTest {
   @Test
   void whatIsReservedIsThereFromTheFirstOperationOn() {
     Workspace workspace = new Workspace();
-    workspace.reserve(200, 1500);
+    workspace.reserve(208, 1520);
     float[] floats = workspace.floats(1000).data();
-    assertThat(workspace.floats(500).data()).isSameAs(floats).hasSize(1500);
-    assertThat(workspace.ints(200).data()).hasSize(200);
+    assertThat(workspace.floats(500).data()).isSameAs(floats).hasSize(1520);
+    assertThat(workspace.ints(200).data()).hasSize(208);
     workspace.reset();
     assertThat(workspace.floats(1500).data()).isSameAs(floats);
   }

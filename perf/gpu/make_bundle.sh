@@ -42,7 +42,7 @@ mkdir -p "$bundle/lib"
 for jar in "$root"/cli/target/dist/lib/*.jar "$root"/perf/target/lib/*.jar "$root"/perf/target/perf-*.jar; do
   name=$(basename "$jar")
   case $name in
-    guava-* | failureaccess-* | listenablefuture-* | jackson-*-2.2[0-9].*.jar | snakeyaml-2* | javassist-* | commons-* | jna-* | \
+    guava-* | failureaccess-* | listenablefuture-* | jackson-*-2.2[0-9].*.jar | snakeyaml-2* | javassist-* | commons-* | \
       re2j-* | derive4j-* | immutable* | checker-qual-* | java-ipv6-* | big-math-* | algebra-* | encode-* | hubspot-* | \
       jopt-* | j2objc-* | error_prone_*) continue ;;
   esac
@@ -51,6 +51,7 @@ for jar in "$root"/cli/target/dist/lib/*.jar "$root"/perf/target/lib/*.jar "$roo
   (cd "$work/jar" && unzip -q -o "$jar")
   case $name in
     tokenizers-*) rm -rf "$work"/jar/nlp && find "$work/jar/native/lib" -mindepth 1 -maxdepth 1 -type d ! -name linux-x86_64 -exec rm -rf {} + ;;
+    jna-*) find "$work/jar/com/sun/jna" -name '*.so' -o -name '*.dll' -o -name '*.jnilib' -o -name '*.a' | grep -v /linux-x86-64/ | xargs rm -f ;;
     byte-buddy-*) # holds everything twice, for Java 5 and for Java 9 and later
       mv "$work/jar/META-INF/versions/9/module-info.class" "$work/jar/" && rm -rf "$work/jar/META-INF/versions" ;;
     cuda-*-linux-x86_64.jar) find "$work/jar" -name '*.so' ! -name libjnicudart.so ! -name libjninvrtc.so ! -name libjnicublas.so -delete ;;

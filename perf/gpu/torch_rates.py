@@ -111,7 +111,7 @@ def rate(shape, adapt, sequences, length, steps, device):
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        losses.append(float(loss))
+        losses.append(loss.item())
         wait()
         seconds.append(time.perf_counter() - start)
     warm = sorted(seconds[1:])

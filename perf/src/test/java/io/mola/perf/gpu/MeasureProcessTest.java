@@ -133,7 +133,7 @@ class MeasureProcessTest {
       long plan = run.path("plannedBytes").asLong(0) + run.path("frozenBytes").asLong(0);
       assertThat(run.path("peakDeviceBytes").asLong(0))
           .as(run.toString())
-          .isBetween(plan / 2, plan * 2);
+          .isBetween(plan / 4, plan * 11 / 10); // the plan counts activations as float32
     }
   }
 

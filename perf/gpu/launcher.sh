@@ -24,7 +24,7 @@ done)
 
 # shellcheck disable=SC2086 # words of a command
 exec ${MOLA_UNDER:-} "$here/rt/bin/java" \
-  --add-modules jdk.incubator.vector,io.mola.cli,org.bytedeco.cuda.linux.x86_64,org.bytedeco.javacpp.linux.x86_64 \
+  --add-modules jdk.incubator.vector,io.mola.cli,org.bytedeco.cuda.linux.x86_64,org.bytedeco.javacpp.linux.x86_64,org.slf4j.nop,com.google.gson,com.sun.jna \
   --enable-native-access ai.djl.tokenizers,com.sun.jna,io.mola.cli,io.mola.cuda,org.bytedeco.cuda,org.bytedeco.javacpp \
   -XX:MaxRAMPercentage=50 -XX:+UseSerialGC \
   ${MOLA_JAVA_CACHE:+-Dorg.bytedeco.javacpp.cachedir="$MOLA_JAVA_CACHE"} \

@@ -2,11 +2,12 @@
 # Makes one archive that measures mola on a Linux machine with an NVIDIA driver and the CUDA 13
 # libraries (pip's or installed), without Java:
 #
-#   perf/gpu/make_bundle.sh [--built] [ARCHIVE.tar.xz]     default perf/target/mola-gpu.tar.xz
+#   perf/gpu/make_bundle.sh [--built] [--loose] [ARCHIVE.tar.xz]   default perf/target/mola-gpu.tar.xz
 #
 # There: tar xJf mola-gpu.tar.xz && mola-gpu/measure.sh
 #
-# --built takes what the last build packed in cli/target/dist and perf/target instead of building.
+# --built takes what the last build packed in cli/target/dist and perf/target instead of building;
+# --loose compresses in a tenth of the time, to try an archive here: it may be larger than 30 MB.
 #
 # Needs a JDK 25 with jlink (JAVA_HOME or MOLA_JAVA_HOME), Maven, zip and unzip. Recorded cases go in
 # where MOLA_FIXTURES or ../shared/fixtures has them.
@@ -14,10 +15,15 @@ set -eu
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 root=$(CDPATH='' cd "$here/../.." && pwd -P)
 built=
-if [ "${1:-}" = --built ]; then
-  built=yes
+preset=6
+while :; do
+  case ${1:-} in
+    --built) built=yes ;;
+    --loose) preset=0 ;;
+    *) break ;;
+  esac
   shift
-fi
+done
 archive=${1:-$root/perf/target/mola-gpu.tar.xz}
 java=${MOLA_JAVA_HOME:-${JAVA_HOME:-}}
 fixtures=${MOLA_FIXTURES:-$root/../shared/fixtures}
@@ -70,11 +76,10 @@ if [ -d "$fixtures/golden/mola-step/masked" ]; then
 fi
 
 mkdir -p "$(dirname "$archive")"
-# most of the bytes are code for x86-64; two blocks, for two processors
-tar -C "$work" -c mola-gpu | xz -T 2 --block-size=80MiB --x86 --lzma2=preset=6,dict=32MiB >"$archive"
+tar -C "$work" -c mola-gpu | xz -T 1 --x86 --lzma2=preset=$preset >"$archive"
 size=$(wc -c <"$archive")
 echo "$archive: $size bytes"
-[ "$size" -lt 30000000 ] || {
+[ "$size" -lt 30000000 ] || [ $preset = 0 ] || {
   echo "make_bundle.sh: more than 30 MB" >&2
   exit 1
 }

@@ -43,6 +43,7 @@ public final class Measure {
       ok = new Measure(Scale.of(arguments[0])).run(section);
     } catch (RuntimeException | LinkageError e) {
       e.printStackTrace();
+      System.err.println(e); // last, where the report looks for it
       ok = false;
     }
     System.exit(ok ? 0 : 1);

@@ -2,15 +2,18 @@
 """Compiles every kernel with NVIDIA's own compiler, which needs no GPU, and reports what it uses.
 
   python3 -m venv VENV && VENV/bin/pip install nvidia-cuda-nvrtc
-  VENV/bin/python backend-cuda/kernel-check/check_kernels.py [--write]
+  VENV/bin/python backend-cuda/kernel-check/check_kernels.py [--write | --check]
 
 Prints the table of registers, static shared memory and spills per kernel; --write puts it into
-KERNELS.md beside this script. Exit code 1 if a kernel does not compile, or spills on sm_80 or newer.
+KERNELS.md beside this script, --check compares it with that file if it was made by the same version
+of the compiler. Exit code 1 if a kernel does not compile, spills on sm_80 or newer, or differs.
 """
 
 import argparse
+import concurrent.futures
 import ctypes
 import glob
+import os
 import pathlib
 import re
 import sys
@@ -20,6 +23,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 SOURCES = HERE.parent / "src/main/resources/io/mola/cuda/driver/kernels"
 ARCHITECTURES = [80, 90, 100, 120]
 PARTS = ["prelude", "visibility", "fragments"]  # no groups of their own
+
+
+class DoesNotCompile(Exception):
+    """The compiler's log of a group that it rejects."""
 
 
 def nvrtc(folder):
@@ -47,7 +54,7 @@ def source(group, bf16):
 
 
 def compile_group(lib, group, bf16, architecture):
-    """The compiler's log; exits if it does not compile."""
+    """The compiler's log; an error with it if the group does not compile."""
     program = ctypes.c_void_p()
     text = source(group, bf16).encode()
     lib.nvrtcCreateProgram(ctypes.byref(program), text, f"{group}.cu".encode(), 0, None, None)
@@ -65,7 +72,7 @@ def compile_group(lib, group, bf16, architecture):
     lib.nvrtcGetProgramLog(program, log)
     lib.nvrtcDestroyProgram(ctypes.byref(program))
     if status != 0:
-        sys.exit(f"{group} does not compile for sm_{architecture}:\n{log.value.decode()}")
+        raise DoesNotCompile(f"{group} does not compile for sm_{architecture}:\n{log.value.decode()}")
     return log.value.decode()
 
 
@@ -84,10 +91,33 @@ def usage(log):
     return result
 
 
+def usage_of_all(lib, groups):
+    """{(group, architecture, bf16): usage}, compiled on all processors."""
+    keys = [(g, a, b) for g in groups for a in ARCHITECTURES for b in (False, True)]
+
+    def one(key):
+        group, architecture, bf16 = key
+        return usage(compile_group(lib, group, bf16, architecture))
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(keys, pool.map(one, keys)))
+
+
+def difference(text):
+    """What is new against KERNELS.md; nothing if another version of the compiler made it."""
+    recorded = (HERE / "KERNELS.md").read_text()
+    version = re.compile(r"NVRTC [\d.]+")
+    if version.findall(text) != version.findall(recorded):
+        print("KERNELS.md is of another version of NVRTC and is not compared")
+        return []
+    return sorted(set(text.splitlines()) - set(recorded.splitlines()))
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--lib", help="folder of libnvrtc.so.13")
     arguments.add_argument("--write", action="store_true", help="write KERNELS.md")
+    arguments.add_argument("--check", action="store_true", help="compare with KERNELS.md")
     options = arguments.parse_args()
     lib = nvrtc(options.lib)
     major, minor = ctypes.c_int(), ctypes.c_int()
@@ -103,18 +133,18 @@ def main():
         "| group | kernel | " + " | ".join(f"sm_{a}" for a in ARCHITECTURES) + " | shared |",
         "|---|---|" + "---|" * (len(ARCHITECTURES) + 1),
     ]
-    spills = []
+    try:
+        used = usage_of_all(lib, groups)
+    except DoesNotCompile as error:
+        sys.exit(str(error))
+    spills = [
+        f"{kernel} (sm_{architecture}, {'bf16' if bf16 else 'float'}): {spilled} bytes"
+        for (_, architecture, bf16), table in used.items()
+        for kernel, (_, _, spilled) in table.items()
+        if spilled
+    ]
     for group in groups:
-        tables = {}
-        for architecture in ARCHITECTURES:
-            for bf16 in (False, True):
-                table = usage(compile_group(lib, group, bf16, architecture))
-                spills += [
-                    f"{kernel} (sm_{architecture}, {'bf16' if bf16 else 'float'}): {s} bytes"
-                    for kernel, (_, _, s) in table.items()
-                    if s
-                ]
-            tables[architecture] = table
+        tables = {a: used[group, a, True] for a in ARCHITECTURES}
         for kernel in sorted(tables[ARCHITECTURES[0]]):
             cells = [
                 f"{tables[a][kernel][0]}" + (f" +{tables[a][kernel][2]}" if tables[a][kernel][2] else "")
@@ -126,6 +156,8 @@ def main():
     print(text)
     if options.write:
         (HERE / "KERNELS.md").write_text(text)
+    if options.check and (lines := difference(text)):
+        sys.exit("KERNELS.md says otherwise; run with --write:\n" + "\n".join(lines))
     if spills:
         sys.exit("these kernels spill registers:\n" + "\n".join(spills))
 

@@ -1,80 +1,135 @@
 #!/bin/sh
 # Measures mola's CUDA backend on this machine, from the folder that make_bundle.sh packs:
 #
-#   ./measure.sh [--tiny] [FOLDER]      default FOLDER ./measured
+#   ./measure.sh [--tiny] [--only NAME,NAME] [FOLDER]     default FOLDER ./measured
+#   ./measure.sh [--tiny] --limits      prints the sections and their time limits instead
 #
-# One call, under 8 minutes: which libraries load, rates of products and operations, training speed
-# and memory on bases of 1 and 7 billion parameters, the contract of backends on the device,
-# recorded cases, and PyTorch beside it where it can be imported. Writes mola-gpu.json, torch.json
-# and table.txt. --tiny scales all sizes down, to try the script itself.
+#   --tiny        small sizes, to try the script itself
+#   --only        these sections alone
+#   MODEL, DATA   model and examples for the comparison with the CPU, by default mola's embedded ones
+#   LIMIT         seconds for each section instead of its own limit
+#   TORCH_LIBRARY_PATH    LD_LIBRARY_PATH for PyTorch, by default the same
+#
+# Each section is a process of its own with a time limit, so that one that fails, hangs or leaves the
+# device unusable takes no other along. The limits, and two seconds each to be killed, add up to less
+# than 8 minutes. Writes FOLDER/mola-gpu.json and, from it, FOLDER/table.txt; FOLDER/parts has what each
+# section printed. Exit status 1 if a section failed.
 set -u
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 scale=full
-limit=330
-torch_limit=100
-if [ "${1:-}" = --tiny ]; then
-  scale=tiny
-  limit=150
-  torch_limit=60
+only=
+only_limits=
+while :; do
+  case ${1:-} in
+    --tiny) scale=tiny ;;
+    --only) only=${2:-} && shift ;;
+    --limits) only_limits=yes ;;
+    -*) echo "usage: measure.sh [--tiny] [--only NAME,NAME] [--limits] [FOLDER]" >&2 && exit 2 ;;
+    *) break ;;
+  esac
   shift
+done
+
+if [ -z "$only_limits" ]; then
+  folder=${1:-measured}
+  mkdir -p "$folder/parts" && folder=$(CDPATH='' cd "$folder" && pwd -P) || exit 2
+  parts=$folder/parts
+  rm -f "$parts"/*.out "$parts"/*.log "$folder/mola-gpu.json" "$folder/table.txt"
+  : >"$parts/sections.tsv"
+  export MOLA_CUDA_CACHE="${MOLA_CUDA_CACHE:-$folder/kernels}" MOLA_JAVA_CACHE="$folder/javacpp"
 fi
-folder=${1:-measured}
-mkdir -p "$folder" && folder=$(CDPATH='' cd "$folder" && pwd -P) || exit 2
-table=$folder/table.txt
-: >"$table"
 
-# pip keeps the libraries of CUDA 13 in nvidia/cu13/lib; the driver's own are on the loader's path
-wheels=$(python3 - 2>/dev/null <<'PYTHON'
-import glob, os
-try:
-    import nvidia
-    print(":".join(sorted({os.path.dirname(p) for base in nvidia.__path__ for p in glob.glob(base + "/*/lib/lib*.so*")})))
-except ImportError:
-    pass
-PYTHON
-)
-export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}${wheels:+$wheels:}/usr/local/cuda/lib64"
-export MOLA_CUDA_CACHE="${MOLA_CUDA_CACHE:-$folder/kernels}"
-linkpath=$(printf '%s' "$LD_LIBRARY_PATH" | tr ':' '\n' | while read -r each; do
-  [ -e "$each/libcublas.so.13" ] && printf '%s' "$each" && break
-done)
-
-say() { printf '%s\n' "$*" | tee -a "$table"; }
-
-mola_java() {
-  "$here/rt/bin/java" --add-modules jdk.incubator.vector,io.mola.cli,org.bytedeco.cuda.linux.x86_64,org.bytedeco.javacpp.linux.x86_64 \
-    --enable-native-access io.mola.cli,io.mola.cuda,org.bytedeco.cuda,org.bytedeco.javacpp \
-    -Xmx16g -XX:+UseSerialGC -Dorg.bytedeco.javacpp.cachedir="$folder/javacpp" \
-    ${linkpath:+-Dorg.bytedeco.javacpp.platform.linkpath="$linkpath"} -p "$here/lib" "$@"
+# Runs a command as a section, or names it: section NAME SECONDS TINY_SECONDS COMMAND...
+section() {
+  name=$1
+  limit=$2
+  [ $scale = full ] || limit=$3
+  limit=${LIMIT:-$limit}
+  shift 3
+  case ,${only:-$name}, in
+    *,$name,*) ;;
+    *) return ;;
+  esac
+  if [ -n "$only_limits" ]; then
+    printf '%s\t%s\n' "$name" "$limit"
+    return
+  fi
+  printf '%-34s ' "$name"
+  start=$(date +%s)
+  timeout -k 2 "$limit" "$@" >"$parts/$name.out" 2>"$parts/$name.log" </dev/null
+  ended $?
 }
 
-say "mola on $(uname -srm), $(date -u '+%Y-%m-%d %H:%M UTC')"
-command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit \
-  --format=csv 2>&1 | tee -a "$table"
-say "libraries: ${LD_LIBRARY_PATH}"
-mola_java -m io.mola.cli/io.mola.cli.Mola backends 2>&1 | tee -a "$table"
+ended() { # exit status of the section
+  seconds=$(($(date +%s) - start))
+  printf '%s\t%s\t%s\t%s\n' "$name" "$1" "$seconds" "$limit" >>"$parts/sections.tsv"
+  case $1 in
+    0) echo "ok, $seconds s" ;;
+    77) echo "left out" ;;
+    124 | 137) echo "TIMED OUT after $limit s" ;;
+    *) echo "FAILED with $1, $seconds s" ;;
+  esac
+}
 
-failed=0
-{ mola_java -m io.mola.perf/io.mola.perf.gpu.Measure "$folder" "$scale" "$limit" 2>&1 || echo "measurement ended with $?"; } |
-  tee -a "$table"
-grep -q '^measurement ended with' "$table" && failed=1
+leave_out() { # NAME SECONDS TINY_SECONDS REASON
+  reason=$4
+  section "$1" "$2" "$3" sh -c 'echo "$1" >&2; exit 77' sh "$reason"
+}
 
-if [ -d "$here/golden/mola-step" ]; then
-  say ""
-  say "recorded cases, inner precision float32"
-  MOLA_CUDA_PRECISION=f32 mola_java -m io.mola.cli/io.mola.cli.Mola verify \
-    --golden "$here/golden/mola-step" --backend cuda >"$folder/verify.txt" 2>&1 || failed=1
-  cut -c 1-160 "$folder/verify.txt" | tee -a "$table"
-fi
+measure() { # NAME SECONDS TINY_SECONDS ARGUMENTS...
+  name=$1 full=$2 tiny=$3
+  shift 3
+  section "$name" "$full" "$tiny" env MOLA_MAIN=io.mola.perf/io.mola.perf.gpu.Measure "$here/mola" "$scale" "$@"
+}
 
-if python3 -c 'import torch, transformers, peft' 2>/dev/null; then
-  say ""
-  say "PyTorch beside it"
-  timeout "$torch_limit" python3 "$here/torch_rates.py" "$scale" "$folder/torch.json" 2>"$folder/torch.log" |
-    tee -a "$table"
+measure probe 12 20 probe
+for precision in f32 bf16; do
+  measure contracts-$precision 40 300 contracts $precision
+done
+parity() { # PRECISION TOLERANCE
+  section parity-$1 14 60 env MOLA_CUDA_PRECISION=$1 "$here/mola" verify --backend cuda --against simd \
+    --base-model "${MODEL:-$here/embedded/letters.gguf}" --data-path "${DATA:-$here/embedded/reverse-test.jsonl}" \
+    --tolerance $2 --num-experts 2468 --lora-r 8 --batch-size 8 --micro-batch-size 8 --max-steps 3 --json
+}
+parity f32 1e-3
+if [ -n "${MODEL:-}" ]; then
+  parity bf16 5e-2
 else
-  say "PyTorch with transformers and peft cannot be imported: left out"
+  leave_out parity-bf16 14 60 "the embedded model loses more than the tolerance in bfloat16: give MODEL and DATA"
 fi
-say ""
-say "results in $folder"
-exit $failed
+if [ -d "$here/golden/mola-step" ]; then
+  section goldens-f32 14 60 env MOLA_CUDA_PRECISION=f32 "$here/mola" verify --golden "$here/golden/mola-step" --backend cuda --json
+else
+  leave_out goldens-f32 14 60 "the archive was made without recorded cases"
+fi
+measure limits 14 20 limits
+measure operations 28 60 operations
+measure training-7b-q4_k 26 30 training seven-billion Q4_K graph
+measure training-7b-bf16 26 30 training seven-billion BF16 graph
+measure training-7b-q8_0 26 30 training seven-billion Q8_0 graph
+measure training-1b-q4_k 15 30 training one-billion Q4_K graph
+measure training-1b-q8_0 15 30 training one-billion Q8_0 graph
+measure training-1b-bf16-no-graph 15 30 training one-billion BF16 no-graph
+measure training-1b-bf16 15 30 training one-billion BF16 graph
+measure training-1b-bf16-lora 15 30 training one-billion BF16 graph lora
+if command -v python3 >/dev/null; then
+  section torch 56 120 env LD_LIBRARY_PATH="${TORCH_LIBRARY_PATH-${LD_LIBRARY_PATH:-}}" \
+    python3 "$here/torch_rates.py" --$scale
+else
+  leave_out torch 56 120 "there is no python3"
+fi
+
+# A few steps of training call nearly every kernel.
+sanitizer=$(PATH=$PATH:/usr/local/cuda/bin command -v compute-sanitizer)
+for tool in memcheck racecheck; do
+  if [ -n "$sanitizer" ]; then
+    section $tool 20 60 env MOLA_UNDER="$sanitizer --tool $tool --error-exitcode 9" \
+      MOLA_MAIN=io.mola.perf/io.mola.perf.gpu.Measure "$here/mola" tiny training tiny Q4_K graph
+  else
+    leave_out $tool 20 60 "compute-sanitizer was found neither on the PATH nor in /usr/local/cuda/bin"
+  fi
+done
+
+[ -z "$only_limits" ] || exit 0
+echo
+MOLA_MAIN=io.mola.perf/io.mola.perf.gpu.Report timeout -k 2 10 "$here/mola" "$folder" "$scale" "$(uname -srm)"

@@ -14,6 +14,8 @@ root=$(CDPATH='' cd "$(dirname "$0")/../.." && pwd -P)
 libraries=$("$root/backend-cuda/src/test/native/build.sh" "$root/backend-cuda/target/emulation")
 [ -n "$libraries" ] || exit 2 # it has said why
 
+# PyTorch beside it must not load these, which lack most of CUDA
+export TORCH_LIBRARY_PATH="${LD_LIBRARY_PATH:-}"
 export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 # compiled kernels go with the libraries, not into the user's cache
 export MOLA_CUDA_CACHE="${MOLA_CUDA_CACHE:-$libraries/kernels}"

@@ -8,11 +8,11 @@ import java.util.Locale;
 /** Sizes of models that are measured. */
 enum BaseShape {
   /** For trying the measurement itself. */
-  TINY(256, 512, 4, 4, 2, 256),
+  TINY(256, 512, 4, 4, 2, 256, 2),
   /** TinyLlama 1.1B. */
-  ONE_BILLION(2048, 5632, 22, 32, 4, 32_000),
+  ONE_BILLION(2048, 5632, 22, 32, 4, 32_000, 8),
   /** Llama 2 7B. */
-  SEVEN_BILLION(4096, 11_008, 32, 32, 32, 32_000);
+  SEVEN_BILLION(4096, 11_008, 32, 32, 32, 32_000, 4);
 
   final int hidden;
   final int wide;
@@ -21,13 +21,18 @@ enum BaseShape {
   final int kvHeads;
   final int vocabulary;
 
-  BaseShape(int hidden, int wide, int layers, int heads, int kvHeads, int vocabulary) {
+  /** Sequences that a step trains on. */
+  final int sequences;
+
+  BaseShape(
+      int hidden, int wide, int layers, int heads, int kvHeads, int vocabulary, int sequences) {
     this.hidden = hidden;
     this.wide = wide;
     this.layers = layers;
     this.heads = heads;
     this.kvHeads = kvHeads;
     this.vocabulary = vocabulary;
+    this.sequences = sequences;
   }
 
   String label() {

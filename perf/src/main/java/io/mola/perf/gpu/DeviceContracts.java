@@ -41,7 +41,7 @@ final class DeviceContracts {
   /** Runs all groups with that inner precision, {@code bf16} or {@code f32}. */
   static Found run(String precision) {
     System.setProperty(PRECISION, precision);
-    try {
+    try (DeviceContext kept = new DeviceContext()) { // each test opens and closes a backend
       LauncherDiscoveryRequest request =
           LauncherDiscoveryRequestBuilder.request()
               .selectors(
@@ -60,6 +60,7 @@ final class DeviceContracts {
               .build();
       Collector collector = new Collector();
       LauncherFactory.create().execute(request, collector);
+      kept.await();
       return new Found(collector.passed, collector.failures);
     } finally {
       System.clearProperty(PRECISION);

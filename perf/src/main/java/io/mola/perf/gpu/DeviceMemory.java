@@ -1,71 +1,63 @@
 package io.mola.perf.gpu;
 
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
-/** Memory in use on the first device, as nvidia-smi tells; unknown where there is none. */
-final class DeviceMemory {
-  private static final long INTERVAL_MILLIS = 250;
+/**
+ * The highest use of the device's memory while something runs, looked at from a thread beside it.
+ */
+final class DeviceMemory implements AutoCloseable {
+  private static final long INTERVAL_MILLIS = 5;
 
-  /** Bytes in use by all programs, 0 if unknown. */
-  long usedBytes() {
-    try {
-      Process query =
-          new ProcessBuilder(
-                  "nvidia-smi",
-                  "--id=0",
-                  "--query-gpu=memory.used",
-                  "--format=csv,noheader,nounits")
-              .redirectError(ProcessBuilder.Redirect.DISCARD)
-              .start();
-      String text =
-          new String(query.getInputStream().readAllBytes(), StandardCharsets.US_ASCII).strip();
-      boolean ended = query.waitFor(5, TimeUnit.SECONDS);
-      return ended && query.exitValue() == 0 ? Long.parseLong(text) << 20 : 0;
-    } catch (IOException noSuchProgram) {
-      return 0;
+  private final Thread thread = new Thread(this::look, "device memory");
+  private volatile boolean stopped;
+  private volatile long before = -1;
+  private volatile long peak;
+  private volatile @Nullable RuntimeException failure;
+
+  /** Starts to look; what is in use now counts as used by others. */
+  DeviceMemory() {
+    thread.setDaemon(true);
+    thread.start();
+    while (before < 0 && failure == null) {
+      Thread.onSpinWait();
+    }
+  }
+
+  private void look() {
+    try (DeviceContext device = new DeviceContext()) {
+      before = device.usedBytes();
+      while (!stopped) {
+        peak = Math.max(peak, device.usedBytes());
+        Thread.sleep(INTERVAL_MILLIS);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      return 0;
+    } catch (RuntimeException e) {
+      failure = e;
     }
   }
 
-  /** Starts to look, until it is stopped. */
-  Peak watch() {
-    Peak peak = new Peak();
-    if (usedBytes() > 0) {
-      peak.thread.start();
+  /** Stops looking. */
+  @Override
+  public void close() {
+    stopped = true;
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
-    return peak;
   }
 
-  /** The highest use seen. */
-  final class Peak {
-    private volatile long bytes;
-    private final Thread thread = new Thread(this::look, "device memory");
-
-    private Peak() {
-      thread.setDaemon(true);
+  /**
+   * The highest use seen, above what was in use at the start, in bytes.
+   *
+   * @throws RuntimeException that of the look that failed
+   */
+  long peakBytes() {
+    RuntimeException failed = failure;
+    if (failed != null) {
+      throw failed;
     }
-
-    private void look() {
-      try {
-        while (true) {
-          bytes = Math.max(bytes, usedBytes());
-          Thread.sleep(INTERVAL_MILLIS);
-        }
-      } catch (InterruptedException stopped) {
-        Thread.currentThread().interrupt();
-      }
-    }
-
-    void stop() {
-      thread.interrupt();
-    }
-
-    long bytes() {
-      return bytes;
-    }
+    return Math.max(0, peak - before);
   }
 }

@@ -12,14 +12,13 @@ import io.mola.core.backend.FrozenMatrix;
 import io.mola.core.backend.OptimizerOps.AdamWStep;
 import io.mola.core.backend.Region;
 import io.mola.core.quant.QuantType;
-import io.mola.core.quant.RowOrder;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
 import io.mola.testdata.HostTensor;
-import io.mola.testdata.QuantisedMatrices;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Consumer;
 
 /**
  * Times operations of the backend at the sizes of a model, on one sequence.
@@ -34,6 +33,9 @@ record OperationRates(BaseShape shape, int tokens) {
   private static final int TOP_K = 2;
   private static final long SEED = 3;
 
+  /** Random numbers, the same again and again: drawing takes long. */
+  private static final int DRAWN = 65_537;
+
   /**
    * One operation.
    *
@@ -46,27 +48,26 @@ record OperationRates(BaseShape shape, int tokens) {
   /** A call and what it must move and compute at least. */
   private record Operation(String name, double bytes, double flops, Runnable call) {}
 
-  List<Rate> measure() {
+  /** Measures one after the other. */
+  void measure(Consumer<Rate> each) {
     try (Backend backend = Backends.choose("cuda").open(BackendSettings.ofThisMachine());
         Region region = backend.memory().allocate(plan())) {
       fill(backend, region);
       float[] one = new float[1];
       Runnable wait = () -> backend.memory().download(region.tensor("mark"), one);
-      List<Rate> rates = new ArrayList<>();
       List<Operation> operations = new ArrayList<>(elementwise(backend, region));
       operations.addAll(attention(backend, region));
       operations.addAll(optimizer(backend, region));
       for (Operation operation : operations) {
-        rates.add(time(operation, wait));
+        each.accept(time(operation, wait));
       }
       for (QuantType type : List.of(QuantType.BF16, QuantType.Q8_0, QuantType.Q4_K)) {
         try (FrozenMatrix up = load(backend, type)) {
           for (Operation operation : products(backend, region, type, up)) {
-            rates.add(time(operation, wait));
+            each.accept(time(operation, wait));
           }
         }
       }
-      return rates;
     }
   }
 
@@ -76,9 +77,7 @@ record OperationRates(BaseShape shape, int tokens) {
   }
 
   private FrozenMatrix load(Backend backend, QuantType type) {
-    return backend
-        .memory()
-        .load(QuantisedMatrices.random(type, shape.wide, shape.hidden, RowOrder.PLAIN, SEED));
+    return backend.memory().load(RandomBase.matrix(type, shape.wide, shape.hidden));
   }
 
   private MemoryPlan plan() {
@@ -125,12 +124,14 @@ record OperationRates(BaseShape shape, int tokens) {
   }
 
   private void fill(Backend backend, Region region) {
-    Random random = new Random(SEED);
+    float[] drawn = HostTensor.random(1, DRAWN, 0.1, new Random(SEED)).values();
     for (String name : List.of("x", "q", "k", "v", "gate", "up", "gain", "a", "router", "b")) {
       Tensor tensor = region.tensor(name);
-      backend
-          .memory()
-          .upload(HostTensor.random(tensor.rows(), tensor.cols(), 0.1, random).values(), tensor);
+      float[] values = new float[tensor.rows() * tensor.cols()];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = drawn[i % DRAWN];
+      }
+      backend.memory().upload(values, tensor);
     }
     int[] positions = new int[tokens];
     int[] spans = new int[4 * tokens];

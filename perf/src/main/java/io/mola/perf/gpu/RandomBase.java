@@ -9,6 +9,8 @@ import io.mola.core.weights.WeightNames;
 import io.mola.core.weights.WeightSource;
 import io.mola.testdata.HostTensor;
 import io.mola.testdata.QuantisedMatrices;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,6 +23,8 @@ import java.util.Optional;
  */
 final class RandomBase implements WeightSource {
   private static final long SEED = 4;
+  private static final int DRAWN_ROWS = 256;
+  private static final int ALIGNMENT = 64;
 
   private final ModelConfig config;
   private final Map<String, StoredMatrix> matrices = new LinkedHashMap<>();
@@ -34,17 +38,32 @@ final class RandomBase implements WeightSource {
     matrices.put(WeightNames.FINAL_NORM, ones(hidden));
     inEachLayer(WeightNames.ATTENTION_NORM, ones(hidden));
     inEachLayer(WeightNames.FEED_FORWARD_NORM, ones(hidden));
-    inEachLayer("self_attn.q_proj", random(type, hidden, hidden));
-    inEachLayer("self_attn.k_proj", random(type, key, hidden));
-    inEachLayer("self_attn.v_proj", random(type, key, hidden));
-    inEachLayer("self_attn.o_proj", random(type, hidden, hidden));
-    inEachLayer("mlp.gate_proj", random(type, shape.wide, hidden));
-    inEachLayer("mlp.up_proj", random(type, shape.wide, hidden));
-    inEachLayer("mlp.down_proj", random(type, hidden, shape.wide));
+    inEachLayer("self_attn.q_proj", matrix(type, hidden, hidden));
+    inEachLayer("self_attn.k_proj", matrix(type, key, hidden));
+    inEachLayer("self_attn.v_proj", matrix(type, key, hidden));
+    inEachLayer("self_attn.o_proj", matrix(type, hidden, hidden));
+    inEachLayer("mlp.gate_proj", matrix(type, shape.wide, hidden));
+    inEachLayer("mlp.up_proj", matrix(type, shape.wide, hidden));
+    inEachLayer("mlp.down_proj", matrix(type, hidden, shape.wide));
   }
 
-  private static StoredMatrix random(QuantType type, int out, int in) {
-    return QuantisedMatrices.random(type, out, in, RowOrder.PLAIN, SEED);
+  /**
+   * Random rows, the same {@value #DRAWN_ROWS} again and again: drawing takes long, and only time
+   * counts here.
+   */
+  static StoredMatrix matrix(QuantType type, int out, int in) {
+    int rows = Math.min(out, DRAWN_ROWS);
+    StoredMatrix drawn = QuantisedMatrices.random(type, rows, in, RowOrder.PLAIN, SEED);
+    if (rows == out) {
+      return drawn;
+    }
+    long bytes = out * type.rowBytes(in);
+    MemorySegment all = Arena.ofAuto().allocate(bytes, ALIGNMENT);
+    long drawnBytes = drawn.bytes().byteSize();
+    for (long at = 0; at < bytes; at += drawnBytes) {
+      MemorySegment.copy(drawn.bytes(), 0, all, at, Math.min(drawnBytes, bytes - at));
+    }
+    return new StoredMatrix(drawn.name(), type, out, in, all.asReadOnly(), RowOrder.PLAIN);
   }
 
   private static StoredMatrix ones(int size) {
@@ -52,7 +71,7 @@ final class RandomBase implements WeightSource {
   }
 
   private void put(String name, QuantType type, int out, int in) {
-    matrices.put(name, random(type, out, in));
+    matrices.put(name, matrix(type, out, in));
   }
 
   private void inEachLayer(String part, StoredMatrix matrix) {

@@ -20,15 +20,17 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
- * Training speed on a random base with experts 2-4-6-8 of rank 8.
+ * Training speed on a random base with experts 2-4-6-8 of rank 8, or LoRA of rank 8.
  *
  * @param shape of the base
  * @param type its encoding
+ * @param lora whether there is one expert everywhere
  * @param sequences per step
  * @param length tokens of each
  * @param steps the first warms up
  */
-record TrainingRate(BaseShape shape, QuantType type, int sequences, int length, int steps) {
+record TrainingRate(
+    BaseShape shape, QuantType type, boolean lora, int sequences, int length, int steps) {
   private static final long SEED = 7;
 
   /**
@@ -39,10 +41,8 @@ record TrainingRate(BaseShape shape, QuantType type, int sequences, int length, 
    * @param teraFlops model operations per second, see {@link BaseShape#flopsPerToken}, in 1e12
    * @param plannedBytes of buffers and scratch, without the frozen matrices
    * @param frozenBytes of the frozen matrices in their encoding
-   * @param peakDeviceBytes highest use of the device that was seen, above what was used before; 0
-   *     if it is not known
-   * @param firstLoss of the first step
-   * @param lastLoss of the last step
+   * @param peakDeviceBytes highest use of the device that was seen, above what was used before
+   * @param losses of the steps
    */
   record Measured(
       double tokensPerSecond,
@@ -51,24 +51,21 @@ record TrainingRate(BaseShape shape, QuantType type, int sequences, int length, 
       long plannedBytes,
       long frozenBytes,
       long peakDeviceBytes,
-      double firstLoss,
-      double lastLoss) {}
+      List<Double> losses) {}
 
   String label() {
-    return "%s %s %dx%d".formatted(shape.label(), type, sequences, length);
+    String adapter = lora ? "LoRA" : "MoLA 2468";
+    return "%s %s %s %dx%d".formatted(shape.label(), type, adapter, sequences, length);
   }
 
-  Measured run(DeviceMemory memory) {
+  Measured run() {
     RandomBase base = new RandomBase(shape, type);
     FineTuning tuning = new FineTuning(request(base));
     FootprintPlan plan = tuning.plan();
-    long before = memory.usedBytes();
-    DeviceMemory.Peak peak = memory.watch();
+    DeviceMemory memory = new DeviceMemory();
     FineTuneResult result;
-    try {
+    try (memory) {
       result = tuning.run(plan, Continuity.NONE, new TrainingListener() {});
-    } finally {
-      peak.stop();
     }
     List<StepReport> warm = result.steps().subList(1, result.steps().size());
     double[] millis = warm.stream().mapToDouble(s -> s.nanos() / 1e6).sorted().toArray();
@@ -79,9 +76,8 @@ record TrainingRate(BaseShape shape, QuantType type, int sequences, int length, 
         rate * shape.flopsPerToken(length) / 1e12,
         plan.slots().bytes() + plan.workspaceBytes(),
         base.tensors().stream().mapToLong(t -> t.bytes()).sum(),
-        Math.max(0, peak.bytes() - before),
-        result.steps().getFirst().loss(),
-        result.steps().getLast().loss());
+        memory.peakBytes(),
+        result.steps().stream().map(StepReport::loss).toList());
   }
 
   private FineTuneRequest request(RandomBase base) {
@@ -90,7 +86,8 @@ record TrainingRate(BaseShape shape, QuantType type, int sequences, int length, 
         Backends.choose("cuda"),
         1,
         Long.MAX_VALUE / 4,
-        new ExpertAllocation("2-4-6-8", "8", "2", 16, 0.05, List.of()).resolve(base.config()),
+        new ExpertAllocation(lora ? "1" : "2-4-6-8", "8", lora ? "1" : "2", 16, 0.05, List.of())
+            .resolve(base.config()),
         Optional.empty(),
         BalanceLoss.MASKED,
         0.001,

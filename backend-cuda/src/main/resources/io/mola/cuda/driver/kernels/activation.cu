@@ -1,10 +1,12 @@
-// Elementwise operations and movement of rows. All are bound by memory: a few FLOP per element, 16
-// bytes per access, no shared memory, so that occupancy is full; H100: 3.3 TB/s. Threads handle PACK
-// elements each. whole: all addresses are aligned to 16 bytes.
+// Elementwise operations and movement of rows. All are bound by memory: at most some 20 FLOP per
+// element, where 3.35 TB/s leave room for 18 float operations per byte. Blocks of 256 threads without
+// shared memory, PACK elements a thread, 16 bytes per access: at most 32 registers give full occupancy,
+// 40 (swiglu_backward) 48 warps of 64. whole: all addresses are aligned to 16 bytes.
 
 __device__ __forceinline__ float sigmoid(float a) { return 1.f / (1.f + expf(-a)); }
 
-// y = silu(gate) up,  silu(a) = a sigmoid(a).  6 bytes per bfloat16 element.
+// y = silu(gate) up,  silu(a) = a sigmoid(a).  6 bytes per bfloat16 element, some 10 FLOP: [4096,
+// 11008] in 81 us.
 extern "C" __global__ void swiglu_forward(const act* gate, const act* up, act* y, i64 size,
                                           int whole) {
   i64 at = thread_index() * PACK;
@@ -19,8 +21,8 @@ extern "C" __global__ void swiglu_forward(const act* gate, const act* up, act* y
 }
 
 // d_gate = dy up s (1 + gate (1 - s)),  d_up = dy silu(gate),  s = sigmoid(gate). d_gate may be dy.
-// 10 bytes per bfloat16 element. silu's slope has terms that cancel for large negative gates, where
-// s is 0: gate s is then 0 too, since |gate| stays finite.
+// 10 bytes per bfloat16 element, some 16 FLOP: [4096, 11008] in 135 us. silu's slope has terms that
+// cancel for large negative gates, where s is 0: gate s is then 0 too, since |gate| stays finite.
 extern "C" __global__ void swiglu_backward(const act* dy, const act* gate, const act* up,
                                            act* d_gate, act* d_up, i64 size, int whole) {
   i64 at = thread_index() * PACK;
@@ -53,11 +55,12 @@ __device__ __forceinline__ void add_pack(const T* x, T* y, i64 size, int whole) 
   store_pack(y, at, size, vector, sum);
 }
 
-// y += x.  6 bytes per bfloat16 element.
+// y += x.  6 bytes per bfloat16 element, 1 FLOP: [4096, 4096] in 30 us.
 extern "C" __global__ void add_act(const act* x, act* y, i64 size, int whole) {
   add_pack(x, y, size, whole);
 }
 
+// y += x.  12 bytes per element, 1 FLOP.
 extern "C" __global__ void add_f32(const float* x, float* y, i64 size, int whole) {
   add_pack(x, y, size, whole);
 }
@@ -86,7 +89,7 @@ extern "C" __global__ void split(const float* from, act* high, act* low, i64 siz
   store_pack(low, at, size, vector, v);
 }
 
-// to = from, whose type differs.
+// to = from, whose type differs.  6 bytes per element.
 extern "C" __global__ void widen(const act* from, float* to, i64 size, int whole) {
   i64 at = thread_index() * PACK;
   if (at >= size) return;

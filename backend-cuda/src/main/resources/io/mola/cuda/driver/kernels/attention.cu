@@ -11,8 +11,15 @@
 // A warp owns ROWS rows and works through tiles of 32 rows of the other side: lane i takes the scores
 // of tile row i with its ROWS rows, then all lanes share the columns of the weighted sums. Operands lie
 // as floats in shared memory. Bound by FLOP of the float pipes: 8 shared loads of up to 16 bytes per
-// 16 multiply-adds keep them about half busy (H100: 60 TFLOP/s; 4 c FLOP per visible pair forward, 10
-// c backward).
+// 16 multiply-adds keep them about half busy, so some 30 TFLOP/s; 4 c FLOP per visible pair forward, 10 c
+// backward and 4 c more that both gradients compute again. One sequence of 4,096 rows and 32 heads of 128:
+// 137 GFLOP forward, 5 ms; 481 GFLOP backward, 16 ms. Rows are read from memory once per 32 rows of the
+// other side, mostly from the L2 cache: less than 1 ms.
+//
+// Occupancy by registers, which hold sums of 4 rows; blocks of 8 warps, at c = 128 54 KB of shared memory
+// forward and 75 KB backward: forward and query gradients two blocks, 16 warps of 64, key gradients one (up
+// to c = 64 two). c = 256 has blocks of 4 and 2 warps and 85 KB: 8 and 4 warps. Latency is hidden within a
+// warp, by 16 independent sums per lane and more.
 
 #define ROWS 4
 #define TILE 32
@@ -165,8 +172,8 @@ __device__ __forceinline__ void forward(const act* q, const act* k, const act* v
   store_rows<COLUMNS>(out + head * c, q_stride, c, first_row + warp * ROWS, n, lane, values, inverse);
 }
 
-// delta[t, head] = d_out[t, head] . out[t, head].  One warp each. Bound by memory: 4 bytes per
-// bfloat16 column.
+// delta[t, head] = d_out[t, head] . out[t, head].  One warp each. Bound by memory: 4 bytes and 2 FLOP per
+// bfloat16 column, [4096, 4096] in 20 us. 256 threads of 32 registers: full occupancy.
 extern "C" __global__ void attention_delta(const act* d_out, const act* out, float* delta, i64 count,
                                            int c) {
   i64 index = thread_index() / 32;

@@ -11,7 +11,15 @@
 //
 // Bound by shared memory and tensor cores alike: per mma (4,096 FLOP) two loads of 128 bytes, both two
 // clocks of a multiprocessor; at half of the tensor cores' dense rate that is about 250 TFLOP/s on an
-// H100, ten times the float pipes.
+// H100, ten times the float pipes. 4 c FLOP per visible pair forward; backward 10 c, 4 c computed again by
+// both gradients and 4 c for the second products of fine weights. One sequence of 4,096 rows and 32 heads
+// of 128: 137 GFLOP forward, 0.55 ms; 619 GFLOP backward, 2.5 ms.
+//
+// Occupancy by registers, which hold a warp's 16 x D sums; blocks of 4 warps. D = 128: forward 176 and key
+// gradients 232 registers, two blocks (53 and 73 KB of shared memory), 8 warps of 64; query gradients 168,
+// three (62 KB), 12 warps. D = 64: forward 128, four; query gradients 136 and key gradients 168, three. D =
+// 32: forward 248, two; gradients of queries 128, four, of keys 168, three. So few warps hide little
+// latency: staging is not overlapped with products, and the rates above are an upper bound.
 
 #define WARPS 4
 #define BLOCK_ROWS (16 * WARPS)

@@ -4,8 +4,10 @@
 // losses[t] = weights[t] (log sum exp - l[t, targets[t]])
 //
 // One block per row. Bound by memory: 4 bytes per logit, read twice, the second time from the L2
-// cache (a row of 128,000 logits has 0.5 MB): 512 rows of 32,000 take 20 us. Rows of weight 0 are
-// skipped, so that they lose exactly nothing.
+// cache (a row of 128,000 logits has 0.5 MB): 512 rows of 32,000 take 20 us. 4 FLOP and an exponential
+// per logit, of which a multiprocessor does 16 a clock: a quarter of the time that memory needs. 512
+// threads of 32 registers: full occupancy. Rows of weight 0 are skipped, so that they lose exactly
+// nothing.
 extern "C" __global__ void cross_entropy(const float* logits, const int* targets,
                                          const int* weights, int vocabulary, float2* statistics,
                                          double* losses) {
@@ -49,7 +51,8 @@ extern "C" __global__ void cross_entropy(const float* logits, const int* targets
 // the logits from `first` on, as an operand of the product with those rows of the head. Grid: rows x
 // packs of columns.
 //
-// Bound by memory: 4 bytes read and 2 written per logit.
+// Bound by memory: 4 bytes read and 2 written per logit, 4 FLOP and an exponential: 512 rows of 32,000 in
+// 29 us. 256 threads of 32 registers: full occupancy.
 extern "C" __global__ void cross_entropy_gradient(const float* logits, const float2* statistics,
                                                   const int* targets, const int* weights,
                                                   const double* varying_factor, int vocabulary,
@@ -68,7 +71,7 @@ extern "C" __global__ void cross_entropy_gradient(const float* logits, const flo
   store_pack(to + t * columns, at, columns, whole, v);
 }
 
-// loss += sum of the losses of all rows, in a fixed tree. One block.
+// loss += sum of the losses of all rows, in a fixed tree. One block: bound by latency, 8 bytes per row.
 extern "C" __global__ void add_losses(const double* losses, int rows, float* loss) {
   __shared__ double partial[32];
   double sum = 0;

@@ -2,9 +2,9 @@
 
 // rstd[t] = 1/sqrt(mean_j x[t,j]^2 + epsilon),  y[t,j] = x[t,j] rstd[t] gain[j]
 //
-// Bound by memory: 2 bytes read and 2 written per bfloat16 element, 5 FLOP (H100: 3.3 TB/s, so 1.2
-// ns per 1,000 elements). The row's second reading comes from the L1 cache. 512 threads of at most
-// 40 registers: three blocks and more on a multiprocessor.
+// Bound by memory: 2 bytes read and 2 written per bfloat16 element, 5 FLOP: 1.2 ns per 1,000 elements,
+// [4096, 4096] in 20 us. The row's second reading comes from the L1 cache. 512 threads (d >= 4,096) of
+// 32 registers: full occupancy, four rows at a time.
 extern "C" __global__ void rms_forward(const act* x, const float* gain, float epsilon, act* y,
                                        float* rstd, int d, int whole) {
   __shared__ float partial[32];
@@ -30,7 +30,9 @@ extern "C" __global__ void rms_forward(const act* x, const float* gain, float ep
 
 // dx[t,j] += rstd[t] (g_j - x[t,j] rstd[t]^2 mean_k(g_k x[t,k])),  g_j = dy[t,j] gain[j]
 //
-// Bound by memory: dy, x and dx read, dx written, 8 bytes per bfloat16 element, 9 FLOP.
+// Bound by memory: dy, x and dx read, dx written, 8 bytes per bfloat16 element, 9 FLOP: [4096, 4096] in
+// 40 us. 512 threads of 48 registers: two blocks, 32 warps of 64, each thread with up to four loads of
+// 16 bytes on their way.
 extern "C" __global__ void rms_backward(const act* dy, const act* x, const float* gain,
                                         const float* rstd, act* dx, int d, int whole) {
   __shared__ float partial[32];

@@ -4,7 +4,9 @@
 // p *= 1 - rate decay;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
 // p -= rate (m / bias1) / (sqrt(v / bias2) + epsilon)
 //
-// Bound by memory: 16 bytes read and 12 written per parameter; 20 million parameters take 0.2 ms.
+// Bound by memory: 16 bytes read and 12 written per parameter; 20 million parameters take 0.17 ms. Some
+// 20 double operations with two divisions and a root: 34 T a second at most, so 20 million parameters
+// keep the double pipes busy for less than 0.1 ms. 256 threads of 48 registers: 40 warps of 64.
 extern "C" __global__ void adamw(float* p, const float* g, float* m, float* v, i64 size,
                                  const double* varying_rate, double beta1, double beta2,
                                  double epsilon, double decay, const double* varying_bias1,
@@ -25,7 +27,8 @@ extern "C" __global__ void adamw(float* p, const float* g, float* m, float* v, i
 // Elements whose squares one block sums: fixed, so that the tree depends on the size alone.
 #define NORM_CHUNK 8192
 
-// partial[b] = sum of squares of chunk b.  Bound by memory: 4 bytes per element.
+// partial[b] = sum of squares of chunk b.  Bound by memory: 4 bytes and 2 FLOP per element, 20 million
+// in 24 us. 256 threads of 32 registers: full occupancy.
 extern "C" __global__ void squares(const float* g, i64 size, double* partial) {
   __shared__ double shared[32];
   i64 first = (i64)blockIdx.x * NORM_CHUNK;
@@ -36,7 +39,8 @@ extern "C" __global__ void squares(const float* g, i64 size, double* partial) {
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-// sum += sum of count partial sums.  One block.
+// sum += sum of count partial sums.  One block of 256 threads: bound by latency; 8 bytes per 8,192
+// elements.
 extern "C" __global__ void add_partial_sums(const double* partial, i64 count, float* sum) {
   __shared__ double shared[32];
   double total = 0;
@@ -47,7 +51,8 @@ extern "C" __global__ void add_partial_sums(const double* partial, i64 count, fl
 
 // g *= min(1, max_norm / (sqrt(squared_norm) + 1e-6)); a norm of NaN makes every element NaN.
 //
-// Bound by memory: 8 bytes per element; nothing is touched where the factor is 1.
+// Bound by memory: 8 bytes per element, 20 million in 48 us; nothing is touched where the factor is 1.
+// 256 threads of 32 registers: full occupancy.
 extern "C" __global__ void clip(float* g, i64 size, const float* squared_norm, float max_norm) {
   double factor = max_norm / (sqrt((double)*squared_norm) + 1e-6);
   if (factor >= 1) return;

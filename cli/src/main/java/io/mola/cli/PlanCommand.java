@@ -9,6 +9,7 @@ import io.mola.core.adapter.ExpertAllocation;
 import io.mola.core.backend.Backend;
 import io.mola.core.backend.BackendSettings;
 import io.mola.core.backend.Backends;
+import io.mola.core.backend.DevicePlacement;
 import io.mola.core.failure.UsageException;
 import io.mola.core.model.PassLimits;
 import io.mola.core.quant.StoredMatrix;
@@ -25,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import picocli.CommandLine.Command;
 
 /** What a run would train and how much memory it would need; nothing is allocated. */
@@ -75,9 +77,9 @@ final class PlanCommand extends Subcommand {
     return Files.exists(config) && !hasWeights ? Optional.of(config) : Optional.empty();
   }
 
-  /** Plans within a limit in bytes. */
+  /** Plans within a limit in bytes, or without one. */
   private interface Planning {
-    FootprintPlan within(AdapterShape shape, long limitBytes);
+    FootprintPlan within(AdapterShape shape, OptionalLong limitBytes);
   }
 
   private static Planning planner(
@@ -91,7 +93,8 @@ final class PlanCommand extends Subcommand {
       try (Backend backend =
           Backends.choose(settings.get(Keys.BACKEND))
               .open(new BackendSettings(ComputeSettings.threads(settings), 0))) {
-        return new FootprintPlanner(
+        FootprintPlanner planner =
+            new FootprintPlanner(
                 config,
                 new AdapterParameters(config, shape),
                 AdapterSettings.balanceLoss(settings, shape),
@@ -101,8 +104,10 @@ final class PlanCommand extends Subcommand {
                         .flatMap(weights -> weights.find(name))
                         .map(StoredMatrix::type)
                         .orElse(config.weightType()),
-                source.map(WeightSource::mappedBytes).orElseGet(() -> ModelSize.bytes(config)))
-            .within(limits, limitBytes);
+                source.map(WeightSource::mappedBytes).orElseGet(() -> ModelSize.bytes(config)));
+        return limitBytes.isPresent()
+            ? planner.within(limits, limitBytes.getAsLong())
+            : planner.unlimited(limits);
       }
     };
   }
@@ -122,19 +127,24 @@ final class PlanCommand extends Subcommand {
     FootprintPlan plan;
     String fault = null;
     try {
-      plan = planning.within(shape, limit);
+      plan = planning.within(shape, OptionalLong.of(limit));
     } catch (UsageException e) {
       fault = e.getMessage();
-      plan = planning.within(shape, Long.MAX_VALUE);
+      plan = planning.within(shape, OptionalLong.empty());
     }
-    PlanTable.print(plan, output.text());
+    int microBatches = TrainingSettings.of(settings).microBatches();
+    PlanTable.print(plan, microBatches, output.text());
     answer.put("planned_bytes", plan.totalBytes());
     answer.put("fits", fault == null);
     answer.put("parts", plan.parts());
+    Optional<DevicePlacement> device = plan.device();
+    device.ifPresent(
+        placement -> answer.put("device", new DeviceTable(placement, microBatches).answer()));
     output.answer(answer);
     if (fault != null) {
       output.remarks().println("mola: does not fit: " + fault);
-      return settings.find(Keys.MAX_MEMORY).isPresent() ? 2 : 0;
+      boolean certain = device.isPresent() && !device.get().fits();
+      return certain || settings.find(Keys.MAX_MEMORY).isPresent() ? 2 : 0;
     }
     return 0;
   }

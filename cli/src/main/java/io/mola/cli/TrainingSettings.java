@@ -99,6 +99,11 @@ record TrainingSettings(int batchSize, int microBatchSize, int epochs, int maxSt
     return batch / by;
   }
 
+  /** Micro-batches of an effective batch. */
+  int microBatches() {
+    return batchSize / microBatchSize;
+  }
+
   /**
    * Optimiser steps of a run over so many examples.
    *

@@ -7,6 +7,7 @@ import io.mola.core.quant.StoredMatrix;
 import io.mola.core.tensor.IntTensor;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
+import java.util.Optional;
 
 /** Checks lengths of host arrays and wraps what the backend hands out. */
 record CheckedMemory(Memory inner, Operands operands) implements Memory {
@@ -28,6 +29,11 @@ record CheckedMemory(Memory inner, Operands operands) implements Memory {
   @Override
   public long workspaceBytes(int tokens, int widest, int stackedRank) {
     return inner.workspaceBytes(tokens, widest, stackedRank);
+  }
+
+  @Override
+  public Optional<DeviceMemory> device() {
+    return inner.device();
   }
 
   @Override

@@ -13,6 +13,7 @@ import io.mola.core.quant.QuantType;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.weights.ModelConfig;
 import io.mola.core.weights.WeightNames;
+import java.util.Optional;
 import java.util.function.Function;
 
 /**
@@ -21,7 +22,8 @@ import java.util.function.Function;
  * <p>With room enough every block keeps its activations and all frozen weights are kept packed.
  * When it does not fit, memory is given up in the order of what it costs: first blocks are
  * recomputed (at most a third more work in the worst case), then the weight cache shrinks (weights
- * are decoded from the file at each use).
+ * are decoded from the file at each use). On a device with memory of its own the order is that of
+ * {@link DeviceFootprint}, and the limit is one of the host's memory.
  */
 public final class FootprintPlanner {
   /** Host arrays of all parameters: the run's own, and that of an adapter it starts from. */
@@ -65,8 +67,14 @@ public final class FootprintPlanner {
    * @throws UsageException if no plan fits, naming the smallest limit that would
    */
   public FootprintPlan within(PassLimits wanted, long limitBytes) {
+    Optional<DeviceFootprint> device = DeviceFootprint.of(memory.device(), config, weightType);
+    if (device.isPresent()) {
+      return device
+          .get()
+          .within(mostKept(wanted), kept -> plan(wanted.withKeptBlocks(kept), 0), limitBytes);
+    }
     long fullCache = packedBytes();
-    for (int kept = Math.min(wanted.keptBlocks(), config.layers()); kept >= 1; kept--) {
+    for (int kept = mostKept(wanted); kept >= 1; kept--) {
       FootprintPlan plan = plan(wanted.withKeptBlocks(kept), fullCache);
       if (plan.totalBytes() <= limitBytes) {
         return plan;
@@ -80,6 +88,18 @@ public final class FootprintPlanner {
               .formatted(limitBytes >> 20, (smallest.totalBytes() >> 20) + 1));
     }
     return plan(wanted.withKeptBlocks(1), room);
+  }
+
+  /** The plan with the least work, whatever memory there is; on a device it may not fit. */
+  public FootprintPlan unlimited(PassLimits wanted) {
+    return DeviceFootprint.of(memory.device(), config, weightType)
+        .map(device ->
+            device.largest(mostKept(wanted), kept -> plan(wanted.withKeptBlocks(kept), 0)))
+        .orElseGet(() -> plan(wanted.withKeptBlocks(mostKept(wanted)), packedBytes()));
+  }
+
+  private int mostKept(PassLimits wanted) {
+    return Math.min(wanted.keptBlocks(), config.layers());
   }
 
   private FootprintPlan plan(PassLimits limits, long cacheBytes) {
@@ -108,7 +128,8 @@ public final class FootprintPlanner {
         Math.min(cacheBytes, packedBytes()),
         memory.workspaceBytes(limits.tokens(), widest, stackedRank),
         mappedBytes,
-        RUNTIME_BYTES + PARAMETER_COPIES * (long) Float.BYTES * adapter.size());
+        RUNTIME_BYTES + PARAMETER_COPIES * (long) Float.BYTES * adapter.size(),
+        Optional.empty());
   }
 
   private long packedBytes() {

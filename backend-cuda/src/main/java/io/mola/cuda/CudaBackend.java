@@ -5,6 +5,7 @@ import io.mola.core.backend.AdapterOps;
 import io.mola.core.backend.AttentionOps;
 import io.mola.core.backend.Backend;
 import io.mola.core.backend.BackendSettings;
+import io.mola.core.backend.InnerPrecision;
 import io.mola.core.backend.LinearOps;
 import io.mola.core.backend.LossOps;
 import io.mola.core.backend.Memory;
@@ -12,9 +13,14 @@ import io.mola.core.backend.NormOps;
 import io.mola.core.backend.OptimizerOps;
 import io.mola.core.backend.RouterOps;
 import io.mola.cuda.driver.Closing;
+import io.mola.cuda.driver.Precision;
+import io.mola.cuda.driver.Queue;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /** A CUDA device as a backend: calls are queued on one stream, and only downloads wait. */
 final class CudaBackend implements Backend {
+  private final Precision precision;
   private final Workbench bench;
   private final CudaMemory memory;
   private final CudaLinearOps linear;
@@ -27,6 +33,7 @@ final class CudaBackend implements Backend {
   private final CudaOptimizerOps optimizer;
 
   CudaBackend(BackendSettings settings, CudaSettings cuda) {
+    precision = cuda.precision();
     bench = new Workbench(cuda);
     try {
       memory = new CudaMemory(bench, settings.weightCacheBytes());
@@ -44,9 +51,9 @@ final class CudaBackend implements Backend {
     optimizer = new CudaOptimizerOps(bench);
   }
 
-  /** How often a recorded sequence was launched as one graph. */
-  long replays() {
-    return bench.device().queue().replays();
+  /** The way to the stream. */
+  Queue queue() {
+    return bench.device().queue();
   }
 
   /** Bytes of frozen matrices that stream from host memory. */
@@ -67,6 +74,25 @@ final class CudaBackend implements Backend {
   @Override
   public String name() {
     return "cuda";
+  }
+
+  @Override
+  public InnerPrecision precision() {
+    return precision.inner();
+  }
+
+  @Override
+  public Map<String, Long> counts() {
+    Map<String, Long> counts = new LinkedHashMap<>();
+    counts.put("sequences", queue().sequences());
+    counts.put("sequences_replayed", queue().replays());
+    counts.put("commands", queue().commands());
+    counts.put("commands_replayed", queue().replayedCommands());
+    counts.put("most_device_bytes", bench.device().mostAllocatedBytes());
+    counts.put("workspace_bytes", workspaceBytes());
+    counts.put("streamed_weights_bytes", memory.store().mostStreamedBytes());
+    counts.put("streamed_bytes", memory.store().host().copiedBytes());
+    return counts;
   }
 
   @Override

@@ -16,6 +16,17 @@ import io.mola.core.failure.UsageException;
 public final class CudaBackendProvider implements BackendProvider {
   private static final String NAME = "cuda";
 
+  private final CudaProbe probe;
+
+  /** Of this machine. */
+  public CudaBackendProvider() {
+    this(CudaProbe.ofThisMachine());
+  }
+
+  CudaBackendProvider(CudaProbe probe) {
+    this.probe = probe;
+  }
+
   @Override
   public String name() {
     return NAME;
@@ -23,7 +34,7 @@ public final class CudaBackendProvider implements BackendProvider {
 
   @Override
   public Availability probe() {
-    return CudaProbe.ofThisMachine().run();
+    return probe.run();
   }
 
   @Override

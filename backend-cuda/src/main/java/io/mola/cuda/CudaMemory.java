@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
+import io.mola.core.backend.DeviceMemory;
 import io.mola.core.backend.FrozenMatrix;
 import io.mola.core.backend.Memory;
 import io.mola.core.backend.Region;
@@ -14,7 +15,9 @@ import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
 import io.mola.cuda.driver.Device;
 import io.mola.cuda.driver.Element;
+import io.mola.cuda.driver.Products;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /** Device memory, filled and read through pinned buffers. */
 final class CudaMemory implements Memory, AutoCloseable {
@@ -55,6 +58,17 @@ final class CudaMemory implements Memory, AutoCloseable {
   @Override
   public long workspaceBytes(int tokens, int widest, int stackedRank) {
     return WorkspacePlan.bytes(tokens, widest, stackedRank, activation);
+  }
+
+  /** What the backend has taken for work of any size counts as free: the plan has it, too. */
+  @Override
+  public Optional<DeviceMemory> device() {
+    return Optional.of(
+        new CudaDeviceMemory(
+            device.label(),
+            device.totalBytes(),
+            device.freeBytes() + Products.WORKSPACE_BYTES,
+            activation));
   }
 
   @Override

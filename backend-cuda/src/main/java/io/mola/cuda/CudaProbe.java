@@ -61,9 +61,9 @@ final class CudaProbe {
     return new CudaProbe(driver, LIBRARIES, List.of());
   }
 
-  /** A probe of another driver library and a folder of libraries, for tests. */
-  static CudaProbe ofDriver(String driver, Path folder) {
-    return new CudaProbe(driver, LIBRARIES, List.of(folder));
+  /** A probe of another driver library and of libraries in a folder, for tests. */
+  static CudaProbe ofDriver(String driver, List<String> libraries, Path folder) {
+    return new CudaProbe(driver, libraries, List.of(folder));
   }
 
   /** Never throws: whatever goes wrong is a reason not to use CUDA. */

@@ -29,10 +29,7 @@ final class CudaRegion implements Region {
   CudaRegion(Device device, MemoryPlan plan, Element activation) {
     this.device = device;
     this.plan = plan;
-    long bytes = 0;
-    for (Slot slot : plan.slots()) {
-      bytes = Workspace.padded(bytes) + bytes(slot, activation);
-    }
+    long bytes = bytes(plan, activation);
     address = device.allocate(Math.max(1, bytes), () -> describe(activation));
     try {
       device.zero(address, bytes);
@@ -49,6 +46,15 @@ final class CudaRegion implements Region {
       }
       at += Workspace.padded(bytes(slot, activation));
     }
+  }
+
+  /** Device memory of all slots. */
+  static long bytes(MemoryPlan plan, Element activation) {
+    long bytes = 0;
+    for (Slot slot : plan.slots()) {
+      bytes = Workspace.padded(bytes) + bytes(slot, activation);
+    }
+    return bytes;
   }
 
   private static Element element(Slot slot, Element activation) {

@@ -31,9 +31,6 @@ import org.jspecify.annotations.Nullable;
 final class FrozenStore implements AutoCloseable {
   private static final Logger LOG = System.getLogger(FrozenStore.class.getName());
 
-  /** What a PCIe 4 connection brings, for the expected cost of streaming. */
-  private static final double BYTES_PER_SECOND = 25e9;
-
   private final Workbench bench;
   private final Device device;
   private final HostBlocks host;
@@ -43,6 +40,7 @@ final class FrozenStore implements AutoCloseable {
   private final List<CudaFrozenMatrix> unverified = new ArrayList<>();
   private final Map<CudaFrozenMatrix, MalformedFileException> damaged = new HashMap<>();
   private long streamedBytes;
+  private long mostStreamedBytes;
   private long reportedBytes;
 
   /**
@@ -80,6 +78,11 @@ final class FrozenStore implements AutoCloseable {
     return streamedBytes;
   }
 
+  /** The most that it has been. */
+  long mostStreamedBytes() {
+    return mostStreamedBytes;
+  }
+
   CudaFrozenMatrix load(StoredMatrix stored) {
     bench.begin(() -> "loading " + stored.name());
     CudaFrozenMatrix matrix = new CudaFrozenMatrix(stored, this);
@@ -90,23 +93,31 @@ final class FrozenStore implements AutoCloseable {
     return matrix;
   }
 
-  /** Copies the matrix to device memory of its own. */
+  /**
+   * Copies the matrix to device memory of its own; what has to be decoded comes tile by tile, so
+   * that it takes no more scratch memory than an operation does.
+   */
   private void place(CudaFrozenMatrix matrix, boolean decode) {
     StoredMatrix stored = matrix.stored();
-    long encodedBytes = stored.bytes().byteSize();
-    long elements = (long) stored.out() * stored.in();
     boolean convert = decode && !isStoredAsActivation(stored.type());
-    long staging = convert ? bench.workspace().take(encodedBytes) : 0;
+    long rowBytes = stored.type().rowBytes(stored.in());
+    int height = convert ? FrozenProducts.tileRows(stored.out(), stored.in()) : stored.out();
+    long staging = convert ? bench.workspace().take(height * rowBytes) : 0;
     long address =
         device.allocate(
-            Math.max(1, decode ? matrix.decodedBytes() : encodedBytes),
+            Math.max(1, decode ? matrix.decodedBytes() : stored.bytes().byteSize()),
             () -> "matrix " + stored.name());
     try {
-      long encoded = convert ? staging : address;
-      upload(stored, encoded);
-      FrozenProducts.findNotFinite(bench, stored.type(), encoded, elements, found);
-      if (convert) {
-        FrozenProducts.decode(bench, stored.type(), encoded, elements, address);
+      for (int first = 0; first < stored.out(); first += height) {
+        int rows = Math.min(height, stored.out() - first);
+        long elements = (long) rows * stored.in();
+        long encoded = convert ? staging : address;
+        upload(stored, first, rows, encoded);
+        FrozenProducts.findNotFinite(bench, stored.type(), encoded, elements, found);
+        if (convert) {
+          long to = address + (long) first * stored.in() * activation().bytes();
+          FrozenProducts.decode(bench, stored.type(), encoded, elements, to);
+        }
       }
     } catch (RuntimeException e) {
       throw Closing.after(e, () -> device.free(address));
@@ -128,8 +139,8 @@ final class FrozenStore implements AutoCloseable {
     return type == (activation() == Element.BF16 ? QuantType.BF16 : QuantType.F32);
   }
 
-  /** Enqueues the copy of all rows in logical order, through pinned buffers. */
-  private void upload(StoredMatrix matrix, long to) {
+  /** Enqueues the copy of some rows in logical order, through pinned buffers. */
+  private void upload(StoredMatrix matrix, int firstRow, int rows, long to) {
     boolean plain = matrix.order().equals(RowOrder.PLAIN);
     long rowBytes = matrix.type().rowBytes(matrix.in());
     if (!plain && rowBytes > PinnedRing.SLOT_BYTES) {
@@ -140,9 +151,9 @@ final class FrozenStore implements AutoCloseable {
         .ring()
         .upload(
             to,
-            matrix.bytes().byteSize(),
+            rows * rowBytes,
             plain ? 1 : Math.toIntExact(rowBytes),
-            (pinned, offset) -> copyRows(matrix, offset, pinned));
+            (pinned, offset) -> copyRows(matrix, firstRow * rowBytes + offset, pinned));
   }
 
   /** {@code to} = the bytes of the rows in logical order from {@code offset} on. */
@@ -219,6 +230,7 @@ final class FrozenStore implements AutoCloseable {
     matrix.onHost(block);
     device.queue().stopRecording();
     streamedBytes += block.bytes();
+    mostStreamedBytes = Math.max(mostStreamedBytes, streamedBytes);
     if (streamedBytes >= 2 * reportedBytes) {
       reportedBytes = streamedBytes;
       LOG.log(
@@ -227,7 +239,7 @@ final class FrozenStore implements AutoCloseable {
               + " about {2} ms for each pass over them",
           device.label(),
           (streamedBytes >> 20) + 1,
-          Math.round(1e3 * streamedBytes / BYTES_PER_SECOND));
+          Math.round(1e3 * streamedBytes / CudaDeviceMemory.BYTES_PER_SECOND));
     }
   }
 

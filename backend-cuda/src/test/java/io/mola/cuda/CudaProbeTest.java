@@ -10,11 +10,16 @@ import io.mola.core.backend.BackendSettings;
 import io.mola.core.failure.UsageException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CudaProbeTest {
   private static final int CUDA_13_0 = 13_000;
+
+  /** Of no installation, whatever the library path of this process is. */
+  private static final List<String> LIBRARIES =
+      List.of("libfirst-of-this-test.so", "libsecond-of-this-test.so");
 
   @TempDir Path folder;
 
@@ -63,22 +68,22 @@ class CudaProbeTest {
   @Test
   void theFirstMissingLibraryIsNamed() throws Exception {
     String driver = FakeDriver.of(0, CUDA_13_0, 1).compile(folder);
-    Files.createFile(folder.resolve("libcublas.so.13"));
+    Files.createFile(folder.resolve(LIBRARIES.getFirst()));
 
-    Unusable found = unusable(CudaProbe.ofDriver(driver, folder).run());
+    Unusable found = unusable(CudaProbe.ofDriver(driver, LIBRARIES, folder).run());
 
-    assertThat(found.reason()).contains("libnvrtc.so.13");
+    assertThat(found.reason()).contains("libsecond-of-this-test.so was not found");
     assertThat(found.remedy()).contains("LD_LIBRARY_PATH");
   }
 
   @Test
   void withEverythingPresentItIsUsableBeforeTheProcessor() throws Exception {
     String driver = FakeDriver.of(0, CUDA_13_0, 2).compile(folder);
-    Files.createFile(folder.resolve("libcublas.so.13"));
-    Files.createFile(folder.resolve("libnvrtc.so.13"));
-    Files.createFile(folder.resolve("libcudart.so.13"));
+    for (String library : LIBRARIES) {
+      Files.createFile(folder.resolve(library));
+    }
 
-    Availability found = CudaProbe.ofDriver(driver, folder).run();
+    Availability found = CudaProbe.ofDriver(driver, LIBRARIES, folder).run();
 
     assertThat(found)
         .isInstanceOfSatisfying(
@@ -99,7 +104,8 @@ class CudaProbeTest {
 
   @Test
   void openingAnUnusableBackendSaysWhyAndWhatToDo() {
-    CudaBackendProvider provider = new CudaBackendProvider();
+    CudaBackendProvider provider =
+        new CudaBackendProvider(CudaProbe.ofDriver("libcuda-that-is-not-there.so.1"));
     Unusable found = unusable(provider.probe());
 
     assertThatThrownBy(() -> provider.open(new BackendSettings(1, 0)))

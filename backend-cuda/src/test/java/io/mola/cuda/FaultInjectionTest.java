@@ -11,6 +11,7 @@ import io.mola.cuda.emulation.Emulator;
 import io.mola.cuda.emulation.OnEmulatedCuda;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicReference;
@@ -30,6 +31,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 @OnEmulatedCuda
 class FaultInjectionTest {
   private static final SmallTraining TRAINING = new SmallTraining(1);
+
+  /** Of which the first step leaves a checkpoint, and the second another. */
+  private static final SmallTraining TWO_STEPS = new SmallTraining(2);
+
   private static final int INVALID_VALUE = 1; // CUDA_ERROR_INVALID_VALUE
   private static final int OUT_OF_MEMORY = 2; // CUDA_ERROR_OUT_OF_MEMORY
   private static final int LAUNCH_FAILED = 719; // CUDA_ERROR_LAUNCH_FAILED, which stays
@@ -41,6 +46,8 @@ class FaultInjectionTest {
   private final Emulator emulator = Emulator.instance();
 
   @TempDir Path emptyCache;
+
+  @TempDir static Path folder;
 
   @AfterEach
   void reset() {
@@ -81,6 +88,56 @@ class FaultInjectionTest {
       assertIsOneLineThatNames(function, error);
     }
     assertThat(emulator.liveObjects()).isEmpty();
+  }
+
+  @TestFactory
+  Stream<DynamicTest> whateverFailsACheckpointIsWholeOrNotThere() {
+    Path reference = folder.resolve("reference");
+    Map<String, Long> calls =
+        callsOf(() ->
+            TWO_STEPS.on(
+                EmulatedBackend::open, SmallTraining.checkpoints(reference, Optional.empty())));
+    assertThat(CheckpointFolderContent.of(reference).whole())
+        .containsExactly("checkpoint-1", "checkpoint-2");
+    // what runs while and around a checkpoint is written: late calls of what a step queues
+    return Stream.of("cuMemcpyDtoHAsync", "cuStreamSynchronize", "cuLaunchKernel", "cublasGemmEx")
+        .map(name -> FaultInjectionTest.called(calls, name))
+        .flatMap(called ->
+            lateSamples(called.getValue())
+                .mapToObj(n ->
+                    DynamicTest.dynamicTest(
+                        "%s, call %d of %d".formatted(called.getKey(), n, called.getValue()),
+                        () -> stopAt(called.getKey(), n))));
+  }
+
+  private void stopAt(String function, long n) {
+    emulator.reset();
+    Path output = folder.resolve(function + n);
+    emulator.failNth(function, n, statusOf(function));
+
+    Throwable error =
+        catchThrowable(() ->
+            TWO_STEPS.on(
+                EmulatedBackend::open, SmallTraining.checkpoints(output, Optional.empty())));
+
+    assertThat(emulator.clearFaults()).isEqualTo(1);
+    assertIsOneLineThatNames(function, error);
+    assertThat(emulator.liveObjects()).isEmpty();
+    CheckpointFolderContent content = CheckpointFolderContent.of(output);
+    assertThat(content.others()).as("half-written files").isEmpty();
+    assertThat(content.whole()).isSubsetOf("checkpoint-1", "checkpoint-2");
+  }
+
+  private static Map.Entry<String, Long> called(Map<String, Long> calls, String name) {
+    return calls.entrySet().stream()
+        .filter(entry -> entry.getKey().startsWith(name))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** From the second half of the calls on: the first step is over and checkpoints are written. */
+  private static LongStream lateSamples(long calls) {
+    return LongStream.rangeClosed(0, 8).map(i -> calls - i * calls / 16);
   }
 
   @ParameterizedTest

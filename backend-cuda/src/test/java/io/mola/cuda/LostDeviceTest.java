@@ -7,12 +7,17 @@ import io.mola.core.backend.BackendSettings;
 import io.mola.core.backend.Region;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
+import io.mola.core.train.Checkpoint;
+import io.mola.core.train.Continuity;
 import io.mola.cuda.driver.CudaException;
 import io.mola.cuda.driver.Precision;
 import io.mola.cuda.emulation.Emulator;
 import io.mola.cuda.emulation.OnEmulatedCuda;
+import java.nio.file.Path;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** An error that a device does not recover from is one clear message, and the process goes on. */
 @OnEmulatedCuda
@@ -43,6 +48,26 @@ class LostDeviceTest {
         .hasMessageContaining("CUDA_ERROR_ILLEGAL_ADDRESS");
     region.close();
     backend.close();
+  }
+
+  @Test
+  void theCheckpointWrittenBeforeIsWholeAndTheRunGoesOnFromIt(@TempDir Path output) {
+    SmallTraining training = new SmallTraining(4);
+    float[] undisturbed = training.on(EmulatedBackend::open).parameters();
+    Emulator.instance().failNth("kernel adamw", 3, ILLEGAL_ADDRESS);
+
+    assertThatThrownBy(() ->
+            training.on(EmulatedBackend::open, SmallTraining.checkpoints(output, Optional.empty())))
+        .isInstanceOf(CudaException.class)
+        .hasMessageContaining("continue from the last checkpoint");
+    assertThat(output).isDirectoryContaining("glob:**/checkpoint-2");
+    assertThat(output.resolve("checkpoint-3")).doesNotExist();
+
+    Emulator.instance().reset(); // what another process would find
+    Checkpoint last = Checkpoint.latest(output);
+    assertThat(last.step()).isEqualTo(2);
+    Continuity onwards = SmallTraining.checkpoints(output, Optional.of(last));
+    assertThat(training.on(EmulatedBackend::open, onwards).parameters()).isEqualTo(undisturbed);
   }
 
   @Test

@@ -18,6 +18,7 @@ import io.mola.core.weights.WeightSource;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.function.Supplier;
 
 /** Two backends on the user's own model and data, with the settings of a fine-tuning run. */
@@ -55,7 +56,12 @@ final class BackendParity {
           .printf(
               "%s against %s: %d steps of %s%n",
               own.name(), other.name(), run.batches().steps(), model);
-      return new ParityVerifier(run, settings.get(Keys.TOLERANCE))
+      return new ParityVerifier(
+              run,
+              settings
+                  .find(Keys.TOLERANCE)
+                  .map(OptionalDouble::of)
+                  .orElseGet(OptionalDouble::empty))
           .compare(
               own.name() + " against " + other.name(),
               opening(own, settings),

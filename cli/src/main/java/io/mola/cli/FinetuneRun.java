@@ -32,6 +32,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** One run of {@code finetune}: plan, train, save, report. */
@@ -151,7 +152,7 @@ final class FinetuneRun {
             request.microBatchSize(),
             request.backend().name(),
             request.threads());
-    PlanTable.print(plan, output.text());
+    PlanTable.print(plan, microBatches(), output.text());
   }
 
   private void announce(Checkpoint checkpoint, TrainingSettings training) {
@@ -263,11 +264,19 @@ final class FinetuneRun {
     answer.put("peak_rss_bytes", peak.isPresent() ? peak.getAsLong() : null);
     answer.put("planned_bytes", plan.totalBytes());
     answer.put("micro_batch_size", request.microBatchSize());
+    plan.device()
+        .ifPresent(
+            placement -> answer.put("device", new DeviceTable(placement, microBatches()).answer()));
     answer.put("trainable_parameters", request.shape().parameters(request.source().config()));
     answer.put("backend", request.backend().name());
+    answer.put("backend_counts", result.backendCounts());
     answer.put("adapter_dir", settings.get(Keys.OUTPUT_DIR).toString());
     answer.put("adapter_sha256", sha256);
     return answer;
+  }
+
+  private int microBatches() {
+    return request.batchSize() / request.microBatchSize();
   }
 
   private static @Nullable Double orNull(OptionalDouble value) {
@@ -287,6 +296,17 @@ final class FinetuneRun {
                     "memory: peak %,.1f MiB, planned %,.1f MiB%n",
                     PlanTable.mib(peak),
                     PlanTable.mib(plan.totalBytes())));
+    if (!result.backendCounts().isEmpty()) {
+      output.text().printf("%s: %s%n", request.backend().name(), counts(result.backendCounts()));
+    }
+  }
+
+  private static String counts(Map<String, Long> counts) {
+    return counts.entrySet().stream()
+        .map(count ->
+            String.format(
+                Locale.ROOT, "%s %,d", count.getKey().replace('_', ' '), count.getValue()))
+        .collect(Collectors.joining(", "));
   }
 
   private static String learnt(FineTuneResult result) {

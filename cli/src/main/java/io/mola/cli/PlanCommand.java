@@ -9,6 +9,7 @@ import io.mola.core.adapter.ExpertAllocation;
 import io.mola.core.backend.Backend;
 import io.mola.core.backend.BackendSettings;
 import io.mola.core.backend.Backends;
+import io.mola.core.backend.DevicePlacement;
 import io.mola.core.failure.UsageException;
 import io.mola.core.model.PassLimits;
 import io.mola.core.quant.StoredMatrix;
@@ -27,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.IntFunction;
 import picocli.CommandLine.Command;
 
@@ -78,9 +80,9 @@ final class PlanCommand extends Subcommand {
     return Files.exists(config) && !hasWeights ? Optional.of(config) : Optional.empty();
   }
 
-  /** Plans within a limit in bytes. */
+  /** Plans within a limit in bytes, or without one. */
   private interface Planning {
-    FootprintPlan within(AdapterShape shape, long limitBytes);
+    FootprintPlan within(AdapterShape shape, OptionalLong limitBytes);
   }
 
   private static Planning planning(
@@ -98,7 +100,9 @@ final class PlanCommand extends Subcommand {
             size -> {
               int tokens = Math.multiplyExact(size, length);
               PassLimits limits = new PassLimits(tokens, tokens, length, kept, HEAD_ROWS);
-              return planner.within(limits, oneByOne, limitBytes);
+              return limitBytes.isPresent()
+                  ? planner.within(limits, oneByOne, limitBytes.getAsLong())
+                  : planner.unlimited(limits);
             };
         int most = training.microBatchSize();
         return ofSize.apply(training.automatic() ? FastestMicroBatch.of(most, ofSize) : most);
@@ -143,19 +147,24 @@ final class PlanCommand extends Subcommand {
     FootprintPlan plan;
     String fault = null;
     try {
-      plan = planning.within(shape, limit);
+      plan = planning.within(shape, OptionalLong.of(limit));
     } catch (UsageException e) {
       fault = e.getMessage();
-      plan = planning.within(shape, Long.MAX_VALUE);
+      plan = planning.within(shape, OptionalLong.empty());
     }
-    PlanTable.print(plan, output.text());
+    int microBatches = TrainingSettings.of(settings).microBatches();
+    PlanTable.print(plan, microBatches, output.text());
     answer.put("planned_bytes", plan.totalBytes());
     answer.put("fits", fault == null);
     answer.put("parts", plan.parts());
+    Optional<DevicePlacement> device = plan.device();
+    device.ifPresent(
+        placement -> answer.put("device", new DeviceTable(placement, microBatches).answer()));
     output.answer(answer);
     if (fault != null) {
       output.remarks().println("mola: does not fit: " + fault);
-      return settings.find(Keys.MAX_MEMORY).isPresent() ? 2 : 0;
+      boolean certain = device.isPresent() && !device.get().fits();
+      return certain || settings.find(Keys.MAX_MEMORY).isPresent() ? 2 : 0;
     }
     return 0;
   }

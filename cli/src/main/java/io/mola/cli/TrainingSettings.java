@@ -120,6 +120,11 @@ record TrainingSettings(
     return batch / by;
   }
 
+  /** Micro-batches of an effective batch. */
+  int microBatches() {
+    return batchSize / microBatchSize;
+  }
+
   /**
    * Optimiser steps of a run over so many examples.
    *

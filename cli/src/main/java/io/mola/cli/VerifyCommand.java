@@ -4,6 +4,7 @@ import io.mola.cli.settings.Key;
 import io.mola.cli.settings.Keys;
 import io.mola.cli.settings.Settings;
 import io.mola.core.backend.Backend;
+import io.mola.core.backend.InnerPrecision;
 import io.mola.core.failure.UsageException;
 import io.mola.core.verify.CaseResult;
 import io.mola.core.verify.CaseResult.Measure;
@@ -11,6 +12,7 @@ import io.mola.core.verify.Verification;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
 
@@ -32,22 +34,35 @@ final class VerifyCommand extends Subcommand {
   @Override
   int run(Output output) {
     Settings settings = settings();
+    Map<String, Object> answer = new LinkedHashMap<>();
     List<CaseResult> results =
         settings.find(Keys.AGAINST).isPresent()
             ? parity(settings, output)
-            : replay(settings, output);
+            : replay(settings, answer, output);
     boolean ok = results.stream().allMatch(CaseResult::ok);
     long failed = results.stream().filter(result -> !result.ok()).count();
     output.text().printf("%d cases, %d failed%n", results.size(), failed);
-    Map<String, Object> answer = new LinkedHashMap<>();
     answer.put("ok", ok);
     answer.put("cases", results.stream().map(VerifyCommand::entry).toList());
     output.answer(answer);
     return ok ? 0 : 2;
   }
 
-  private static List<CaseResult> replay(Settings settings, Output output) {
+  private static List<CaseResult> replay(
+      Settings settings, Map<String, Object> answer, Output output) {
     try (Backend backend = ComputeSettings.open(settings)) {
+      InnerPrecision precision = backend.precision();
+      output
+          .text()
+          .printf(
+              "backend %s, inner precision %s: %s%n",
+              backend.name(),
+              name(precision),
+              precision == InnerPrecision.F32
+                  ? "judged by the recordings' tolerances"
+                  : "the recordings are float32, so differences are relative and may be what"
+                      + " rounding lets one expect");
+      answer.put("precision", name(precision));
       return new Verification(backend, result -> show(result, output))
           .run(settings.require(Keys.GOLDEN));
     }
@@ -61,6 +76,10 @@ final class VerifyCommand extends Subcommand {
     List<CaseResult> results = BackendParity.compare(settings, output);
     results.forEach(result -> show(result, output));
     return results;
+  }
+
+  private static String name(InnerPrecision precision) {
+    return precision.name().toLowerCase(Locale.ROOT);
   }
 
   private static void show(CaseResult result, Output output) {

@@ -22,9 +22,9 @@ import static org.bytedeco.cuda.global.cudart.cuStreamSynchronize;
 
 import io.mola.core.failure.UsageException;
 import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.bytedeco.cuda.cudart.CUctx_st;
@@ -58,7 +58,12 @@ public final class Device implements AutoCloseable {
   private int architecture;
   private @Nullable Thread current;
   private @Nullable String lost;
-  private final Set<Long> live = new LinkedHashSet<>();
+
+  /** Addresses of allocations, and their bytes. */
+  private final Map<Long, Long> live = new LinkedHashMap<>();
+
+  private long allocated;
+  private long mostAllocated;
   private BooleanSupplier shortage = () -> false;
   private Supplier<String> operation = () -> "opening the device";
 
@@ -160,7 +165,7 @@ public final class Device implements AutoCloseable {
     enter();
     long[] address = new long[1];
     int status = cuMemAlloc(address, bytes);
-    while (status == Remedy.OUT_OF_MEMORY && shortage.getAsBoolean()) {
+    while (status == Remedy.OUT_OF_MEMORY && (queue.forgetGraphs() || shortage.getAsBoolean())) {
       status = cuMemAlloc(address, bytes);
     }
     if (status == Remedy.OUT_OF_MEMORY) {
@@ -174,8 +179,15 @@ public final class Device implements AutoCloseable {
                   Remedy.of(Remedy.OUT_OF_MEMORY)));
     }
     check(status, "cuMemAlloc of " + bytes + " bytes");
-    live.add(address[0]);
+    live.put(address[0], bytes);
+    allocated += bytes;
+    mostAllocated = Math.max(mostAllocated, allocated);
     return address[0];
+  }
+
+  /** Most device memory that was allocated at a time. */
+  public long mostAllocatedBytes() {
+    return mostAllocated;
   }
 
   /** What frees device memory where an allocation finds too little; false if nothing is left. */
@@ -204,7 +216,9 @@ public final class Device implements AutoCloseable {
 
   /** Waits for queued work, then frees; nothing is left to free once the device is lost. */
   public void free(long address) {
-    if (lost == null && live.remove(address)) {
+    @Nullable Long bytes = lost == null ? live.remove(address) : null;
+    if (bytes != null) {
+      allocated -= bytes;
       new Closing()
           .step(this::synchronize)
           .step(() -> check(cuMemFree(address), "cuMemFree"))
@@ -279,7 +293,7 @@ public final class Device implements AutoCloseable {
     if (lost == null) {
       Closing closing = new Closing().step(this::synchronize).step(queue::close);
       // whoever failed while it started could not give back everything
-      List.copyOf(live).forEach(address -> closing.step(() -> free(address)));
+      List.copyOf(live.keySet()).forEach(address -> closing.step(() -> free(address)));
       closing
           .step(() -> check(cuStreamDestroy(stream), "cuStreamDestroy"))
           .step(() -> check(cuDevicePrimaryCtxRelease(ordinal), "cuDevicePrimaryCtxRelease"));

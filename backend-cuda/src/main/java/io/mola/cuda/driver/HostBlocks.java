@@ -45,6 +45,7 @@ public final class HostBlocks implements AutoCloseable {
   private long largest;
   private long bufferBytes;
   private long ahead;
+  private long copiedBytes;
   private boolean open;
 
   /** A place for a block on the device. */
@@ -70,11 +71,22 @@ public final class HostBlocks implements AutoCloseable {
     return ahead;
   }
 
+  /** Bytes copied to the device so far. */
+  public long copiedBytes() {
+    return copiedBytes;
+  }
+
   /** Pinned memory of that size, with unknown content. */
   public HostBlock allocate(long bytes) {
     device.enter();
     Pointer pinned = new Address(0);
-    device.check(cuMemHostAlloc(pinned, bytes, 0), "cuMemHostAlloc of " + bytes + " bytes");
+    int status = cuMemHostAlloc(pinned, bytes, 0);
+    if (status == Remedy.OUT_OF_MEMORY) {
+      throw new CudaException(
+          "weights that %s has no room for need %,d MiB more of pinned host memory, which cuMemHostAlloc did not give: free memory of the host, or lower --micro-batch-size or --cutoff-len"
+              .formatted(device.label(), (bytes >> 20) + 1));
+    }
+    device.check(status, "cuMemHostAlloc of " + bytes + " bytes");
     largest = Math.max(largest, bytes);
     HostBlock block = new HostBlock(pinned, bytes);
     live.add(block);
@@ -138,6 +150,7 @@ public final class HostBlocks implements AutoCloseable {
     device.check(
         cuMemcpyHtoDAsync(to.address, block.pinned(), block.bytes(), copies), "cuMemcpyHtoDAsync");
     device.check(cuEventRecord(to.filled, copies), "cuEventRecord");
+    copiedBytes += block.bytes();
     to.holds = block;
   }
 

@@ -25,6 +25,10 @@ public final class PinnedRing implements AutoCloseable {
   public static final int SLOT_BYTES = 8 << 20;
 
   private static final int SLOTS = 4;
+
+  /** Host memory of all buffers. */
+  public static final long BYTES = (long) SLOTS * SLOT_BYTES;
+
   private static final int ALIGNMENT = 64;
 
   private final Device device;

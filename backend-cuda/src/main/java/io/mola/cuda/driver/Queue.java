@@ -25,10 +25,23 @@ import org.jspecify.annotations.Nullable;
  * sizes is recorded as a CUDA graph at its second time, and is one launch from then on. Numbers
  * that change from step to step are not part of the sequence: kernels read them from device memory
  * ({@link Varying}).
+ *
+ * <p><b>How often steps come again.</b> Batches are ragged, so the rows of a micro-batch and its
+ * labelled rows are part of the sequence; how the rows form segments is not (kernels read the spans
+ * from device memory). Over 512 tokenised questions of CommonsenseQA (70 to 116 tokens, 8 labelled)
+ * in shuffled order, three epochs of micro-batches of 1, 4 and 16 examples have 39, 66 and 66
+ * shapes in 1536, 384 and 96 micro-batches. Remembering 16 sequences finds 65 %, 30 % and 17 % of
+ * them again, remembering 256 finds all that come again: 97 %, 83 % and 31 %, and over twenty
+ * epochs 99.6 %, 96 % and 79 %. So many are remembered, within a bound of memory. One graph for a
+ * range of shapes would find more, but the sizes of a product are the host's to say: its factors
+ * would have to be padded, and rows that are not there computed.
  */
 public final class Queue implements AutoCloseable {
-  /** Sequences that are remembered; of those used longest ago the graph is destroyed. */
-  private static final int REMEMBERED = 16;
+  /**
+   * Words of the sequences that are remembered, 64 MiB: of a model of 32 layers with some 2,000
+   * commands a micro-batch about 150 sequences. Those used longest ago are forgotten.
+   */
+  public static final long REMEMBERED_BYTES = 64L << 20;
 
   /** Shorter sequences are not worth a graph. */
   private static final int FEWEST_COMMANDS = 6;
@@ -72,18 +85,26 @@ public final class Queue implements AutoCloseable {
   /** A sequence that was seen; the graph is made at its second time. */
   private static final class Recording {
     @Nullable CUgraphExec_st graph;
+
+    /** Whether the device had no memory for it. */
+    boolean refused;
   }
 
   private final Device device;
   private boolean recording;
   private final @Nullable Action[] actions = new Action[Kind.values().length];
-  private final Map<Sequence, Recording> recordings = new LinkedHashMap<>(REMEMBERED, 0.75f, true);
+  private final Map<Sequence, Recording> recordings = new LinkedHashMap<>(64, 0.75f, true);
   private final List<Supplier<String>> operations = new ArrayList<>();
   private final List<Runnable> beforeFlush = new ArrayList<>();
   private long[] words = new long[1 << 10];
   private int used;
   private int commands;
+  private int kept;
+  private long rememberedBytes;
+  private long sequences;
   private long replays;
+  private long allCommands;
+  private long replayedCommands;
 
   /**
    * A queue in front of the device's stream.
@@ -123,6 +144,21 @@ public final class Queue implements AutoCloseable {
     return replays;
   }
 
+  /** How many sequences, long enough for a graph, were enqueued so far. */
+  public long sequences() {
+    return sequences;
+  }
+
+  /** Commands that went through the queue so far: kernels, products, fills, copies. */
+  public long commands() {
+    return allCommands;
+  }
+
+  /** How many of them were launched as part of a graph. */
+  public long replayedCommands() {
+    return replayedCommands;
+  }
+
   /** Says what the commands that follow compute, for messages; evaluated only on failure. */
   public void operation(Supplier<String> description) {
     if (recording) {
@@ -134,6 +170,7 @@ public final class Queue implements AutoCloseable {
 
   /** Enqueues a command, or keeps it. */
   void add(Kind kind, long[] command, int count) {
+    allCommands += kind == Kind.OPERATION ? 0 : 1;
     if (!recording) {
       action(kind.code).enqueue(command, 0);
       return;
@@ -142,6 +179,7 @@ public final class Queue implements AutoCloseable {
       words = Arrays.copyOf(words, Math.max(2 * words.length, used + count + 1));
     }
     commands++;
+    kept += kind == Kind.OPERATION ? 0 : 1;
     words[used++] = (long) kind.code << COUNT_BITS | count;
     System.arraycopy(command, 0, words, used, count);
     used += count;
@@ -161,17 +199,21 @@ public final class Queue implements AutoCloseable {
       return;
     }
     Sequence sequence = new Sequence(Arrays.copyOf(words, used));
+    int size = kept;
     boolean isShort = commands < FEWEST_COMMANDS;
+    sequences += isShort ? 0 : 1;
     used = 0; // what runs below may flush again
     commands = 0;
+    kept = 0;
     try {
       beforeFlush.forEach(Runnable::run);
       Recording known = isShort ? null : recordings.get(sequence);
-      if (known != null) {
-        replay(known, sequence);
+      if (known != null && replay(known, sequence)) {
+        replays++;
+        replayedCommands += size;
         return;
       }
-      if (!isShort) {
+      if (!isShort && known == null) {
         remember(sequence);
       }
       enqueue(sequence.words);
@@ -180,12 +222,20 @@ public final class Queue implements AutoCloseable {
     }
   }
 
-  private void replay(Recording known, Sequence sequence) {
-    CUgraphExec_st graph = known.graph == null ? record(sequence.words) : known.graph;
+  /** Launches the sequence as a graph; false if the device has no memory for one. */
+  private boolean replay(Recording known, Sequence sequence) {
+    if (known.refused) {
+      return false;
+    }
+    @Nullable CUgraphExec_st graph = known.graph == null ? record(sequence.words) : known.graph;
     known.graph = graph;
+    if (graph == null) {
+      known.refused = true;
+      return false;
+    }
     device.operation(() -> "replaying a recorded step");
     device.check(cuGraphLaunch(graph, device.stream()), "cuGraphLaunch");
-    replays++;
+    return true;
   }
 
   private void enqueue(long[] sequence) {
@@ -195,7 +245,8 @@ public final class Queue implements AutoCloseable {
     }
   }
 
-  private CUgraphExec_st record(long[] sequence) {
+  /** The sequence as a graph; null if the device has no memory for it. */
+  private @Nullable CUgraphExec_st record(long[] sequence) {
     CUgraph_st graph = new CUgraph_st();
     device.check(
         cuStreamBeginCapture(device.stream(), CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
@@ -207,11 +258,30 @@ public final class Queue implements AutoCloseable {
     }
     endCapture(graph);
     CUgraphExec_st executable = new CUgraphExec_st();
+    int status = cuGraphInstantiate(executable, graph, 0);
+    while (status == Remedy.OUT_OF_MEMORY && forgetGraphs()) {
+      status = cuGraphInstantiate(executable, graph, 0);
+    }
+    int result = status;
     new Closing()
-        .step(() -> device.check(cuGraphInstantiate(executable, graph, 0), "cuGraphInstantiate"))
+        .step(() -> {
+          if (result != Remedy.OUT_OF_MEMORY) {
+            device.check(result, "cuGraphInstantiate");
+          }
+        })
         .step(() -> device.check(cuGraphDestroy(graph), "cuGraphDestroy"))
         .finish();
-    return executable;
+    return result == 0 ? executable : null;
+  }
+
+  /** Gives the device memory of all graphs back; false if there is none. */
+  boolean forgetGraphs() {
+    if (recordings.values().stream().allMatch(recording -> recording.graph == null)) {
+      return false;
+    }
+    device.synchronize();
+    recordings.values().forEach(this::destroy);
+    return true;
   }
 
   private void endCapture(CUgraph_st graph) {
@@ -219,14 +289,17 @@ public final class Queue implements AutoCloseable {
   }
 
   private void remember(Sequence sequence) {
-    if (recordings.size() == REMEMBERED) {
+    long bytes = (long) Long.BYTES * sequence.words.length;
+    while (!recordings.isEmpty() && rememberedBytes + bytes > REMEMBERED_BYTES) {
       Sequence oldest = recordings.keySet().iterator().next();
       Recording forgotten = recordings.remove(oldest);
+      rememberedBytes -= (long) Long.BYTES * oldest.words.length;
       if (forgotten != null) {
         destroy(forgotten);
       }
     }
     recordings.put(sequence, new Recording());
+    rememberedBytes += bytes;
   }
 
   private void destroy(Recording recording) {
@@ -242,10 +315,12 @@ public final class Queue implements AutoCloseable {
   public void close() {
     used = 0;
     commands = 0;
+    kept = 0;
     operations.clear();
     Closing closing = new Closing();
     recordings.values().forEach(recording -> closing.step(() -> destroy(recording)));
     recordings.clear();
+    rememberedBytes = 0;
     closing.finish();
   }
 }

@@ -62,10 +62,10 @@ public final class Keys {
 
   /** What may differ. */
   public static final Key<Double> TOLERANCE =
-      key("tolerance", ValueType.number("a number above 0", x -> x > 0), "1e-3", Section.MACHINE)
+      key("tolerance", ValueType.number("a number above 0", x -> x > 0), null, Section.MACHINE)
           .help(
-              "largest relative difference between two backends; for one that multiplies in BF16"
-                  + " give 5e-2")
+              "largest relative difference between two backends; default: 1e-3 in float32, and"
+                  + " what rounding lets one expect where one of them multiplies in TF32 or BF16")
           .aliases();
 
   /** What merged matrices are stored as. */

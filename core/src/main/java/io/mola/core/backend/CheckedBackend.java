@@ -1,5 +1,7 @@
 package io.mola.core.backend;
 
+import java.util.Map;
+
 /**
  * Checks every call before it reaches a backend: shapes, missing operands, overlaps of outputs with
  * inputs or other outputs, use after close, operands of another backend. The words are the same for
@@ -40,6 +42,16 @@ public final class CheckedBackend implements Backend {
   @Override
   public String name() {
     return inner.name();
+  }
+
+  @Override
+  public InnerPrecision precision() {
+    return inner.precision();
+  }
+
+  @Override
+  public Map<String, Long> counts() {
+    return inner.counts();
   }
 
   @Override

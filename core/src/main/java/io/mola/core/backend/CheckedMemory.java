@@ -7,6 +7,7 @@ import io.mola.core.quant.StoredMatrix;
 import io.mola.core.tensor.IntTensor;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
+import java.util.Optional;
 
 /** Checks lengths of host arrays and wraps what the backend hands out. */
 record CheckedMemory(Memory inner, Operands operands) implements Memory {
@@ -33,6 +34,11 @@ record CheckedMemory(Memory inner, Operands operands) implements Memory {
   @Override
   public void reserveWorkspace(int tokens, int widest, int stackedRank) {
     inner.reserveWorkspace(tokens, widest, stackedRank);
+  }
+
+  @Override
+  public Optional<DeviceMemory> device() {
+    return inner.device();
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.mola.core.quant.StoredMatrix;
 import io.mola.core.tensor.IntTensor;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
+import java.util.Optional;
 
 /** Device memory. */
 public interface Memory {
@@ -40,6 +41,13 @@ public interface Memory {
    * and on the way takes more than {@link #workspaceBytes} says.
    */
   default void reserveWorkspace(int tokens, int widest, int stackedRank) {}
+
+  /**
+   * The device's memory, where it is not the host's; empty if the backend computes in host memory.
+   */
+  default Optional<DeviceMemory> device() {
+    return Optional.empty();
+  }
 
   /**
    * Enqueues host to device, row-major, exactly the size of the tensor; {@code from} may be reused

@@ -1,5 +1,7 @@
 package io.mola.core.backend;
 
+import java.util.Map;
+
 /**
  * Measures every call to a backend: how often, how long, and where it is easily known, how much it
  * computes. A run that is not profiled has no such layer.
@@ -53,6 +55,16 @@ public final class ProfiledBackend implements Backend {
   @Override
   public String name() {
     return inner.name();
+  }
+
+  @Override
+  public InnerPrecision precision() {
+    return inner.precision();
+  }
+
+  @Override
+  public Map<String, Long> counts() {
+    return inner.counts();
   }
 
   @Override

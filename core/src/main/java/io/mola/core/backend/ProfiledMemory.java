@@ -5,6 +5,7 @@ import io.mola.core.quant.StoredMatrix;
 import io.mola.core.tensor.IntTensor;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.tensor.Tensor;
+import java.util.Optional;
 
 /** Measures copies between host and device; of a queueing backend, a download waits for all. */
 record ProfiledMemory(Memory inner, OperationTimes times) implements Memory {
@@ -31,6 +32,11 @@ record ProfiledMemory(Memory inner, OperationTimes times) implements Memory {
   @Override
   public void reserveWorkspace(int tokens, int widest, int stackedRank) {
     inner.reserveWorkspace(tokens, widest, stackedRank);
+  }
+
+  @Override
+  public Optional<DeviceMemory> device() {
+    return inner.device();
   }
 
   @Override

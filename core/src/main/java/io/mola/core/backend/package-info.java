@@ -16,7 +16,9 @@
  *   <li>Inputs are never written. An output may not overlap an input unless the doc says "in
  *       place".
  *   <li>Buffers come from one {@link io.mola.core.tensor.MemoryPlan} made before anything is
- *       allocated.
+ *       allocated. A backend whose device has memory of its own says by {@link
+ *       io.mola.core.backend.Memory#device} how a run would lie in it, so that the plan can be
+ *       printed and refused there, too.
  *   <li>{@link io.mola.core.backend.FrozenMatrix} is opaque and has no gradient.
  *   <li>Shapes are checked once, by {@link io.mola.core.backend.CheckedBackend}, in the same words
  *       for every backend; kernels stay bare.

@@ -3,6 +3,7 @@ package io.mola.core.train;
 import io.mola.core.adapter.AdapterParameters;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -17,6 +18,7 @@ import java.util.OptionalDouble;
  * @param evalLoss the same after training
  * @param plan what was planned before the start
  * @param stoppedEarly whether the listener asked to stop before the last step
+ * @param backendCounts what the backend counted, {@link io.mola.core.backend.Backend#counts}
  * @param checkpoint the newest checkpoint of the run, if it keeps any
  */
 public record FineTuneResult(
@@ -28,6 +30,7 @@ public record FineTuneResult(
     OptionalDouble evalLoss,
     FootprintPlan plan,
     boolean stoppedEarly,
+    Map<String, Long> backendCounts,
     Optional<Path> checkpoint) {
 
   /** Tokens of all steps. */

@@ -134,6 +134,7 @@ public final class FineTuning {
           after,
           plan,
           stoppedEarly,
+          backend.counts(),
           Optional.ofNullable(checkpoints).map(CheckpointWriter::newest));
     }
   }

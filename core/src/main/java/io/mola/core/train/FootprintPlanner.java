@@ -13,6 +13,7 @@ import io.mola.core.quant.QuantType;
 import io.mola.core.tensor.MemoryPlan;
 import io.mola.core.weights.ModelConfig;
 import io.mola.core.weights.WeightNames;
+import java.util.Optional;
 import java.util.function.Function;
 
 /**
@@ -21,7 +22,8 @@ import java.util.function.Function;
  * <p>With room enough every block keeps its activations and all frozen weights are kept packed.
  * When it does not fit, memory is given up in the order of what it costs: first blocks are
  * recomputed (at most a third more work in the worst case), then the weight cache shrinks (weights
- * are decoded from the file at each use).
+ * are decoded from the file at each use). On a device with memory of its own the order is that of
+ * {@link DeviceFootprint}, and the limit is one of the host's memory.
  */
 public final class FootprintPlanner {
   private static final int MIB = 20;
@@ -66,7 +68,13 @@ public final class FootprintPlanner {
    * @throws UsageException if no plan fits, naming the smallest limit that would
    */
   public FootprintPlan within(PassLimits wanted, PassLimits oneByOne, long limitBytes) {
-    for (int kept = Math.min(wanted.keptBlocks(), config.layers()); kept >= 1; kept--) {
+    Optional<DeviceFootprint> device = DeviceFootprint.of(memory.device(), config, weightType);
+    if (device.isPresent()) {
+      return device
+          .get()
+          .within(mostKept(wanted), kept -> plan(wanted.withKeptBlocks(kept), 0), limitBytes);
+    }
+    for (int kept = mostKept(wanted); kept >= 1; kept--) {
       FootprintPlan plan = plan(wanted.withKeptBlocks(kept), Long.MAX_VALUE);
       if (plan.totalBytes() <= limitBytes) {
         return plan;
@@ -97,6 +105,18 @@ public final class FootprintPlanner {
     return Math.ceilDiv(bytes, 1L << MIB);
   }
 
+  /** The plan with the least work, whatever memory there is; on a device it may not fit. */
+  public FootprintPlan unlimited(PassLimits wanted) {
+    return DeviceFootprint.of(memory.device(), config, weightType)
+        .map(device ->
+            device.largest(mostKept(wanted), kept -> plan(wanted.withKeptBlocks(kept), 0)))
+        .orElseGet(() -> plan(wanted.withKeptBlocks(mostKept(wanted)), Long.MAX_VALUE));
+  }
+
+  private int mostKept(PassLimits wanted) {
+    return Math.min(wanted.keptBlocks(), config.layers());
+  }
+
   private FootprintPlan plan(PassLimits limits, long cacheBytes) {
     MemoryPlan.Builder slots = new MemoryPlan.Builder();
     TrainingPass.plan(slots, config, limits);
@@ -118,7 +138,8 @@ public final class FootprintPlanner {
         workspace,
         memory.workspaceBytes(workspace.tokens(), workspace.widest(), workspace.stackedRank()),
         mappedBytes,
-        process);
+        process,
+        Optional.empty());
   }
 
   private FootprintPlan.Workspace workspace(int tokens) {

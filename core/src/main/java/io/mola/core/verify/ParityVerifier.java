@@ -3,33 +3,34 @@ package io.mola.core.verify;
 import io.mola.core.adapter.AdapterParameters;
 import io.mola.core.adapter.AdapterTensor;
 import io.mola.core.backend.Backend;
+import io.mola.core.backend.InnerPrecision;
 import io.mola.core.verify.CaseResult.Measure;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.function.Supplier;
 
 /**
  * Compares two backends on the same model and data: logits, loss, every gradient of the first step,
  * and losses and parameters over some steps. Differences are relative, so that one tolerance holds
  * for all: of logits and gradients to the largest element of their tensor, of parameters to the way
- * that they have gone (in the 2-norm).
- *
- * <p>AdamW divides a gradient by its own size. Where a gradient is rounding noise, its sign is too,
- * so parameters may be {@link #MOVES} times as far apart as the tolerance says.
+ * that they have gone (in the 2-norm); these may be {@link Tolerances#MOVES} times as far apart as
+ * the tolerance says.
  */
 public final class ParityVerifier {
-  /** Small enough that a tolerance for BF16, 5e-2, still asks for something. */
-  private static final double MOVES = 10;
+  /** For two backends of float32, whatever their order of summation. */
+  private static final double FLOAT32 = 1e-3;
 
   private final ParityRun run;
-  private final double tolerance;
+  private final OptionalDouble given;
 
   /**
-   * @param tolerance largest relative difference that passes
+   * @param given largest relative difference that passes; empty: what the rounding of the coarser
+   *     backend lets one expect
    */
-  public ParityVerifier(ParityRun run, double tolerance) {
+  public ParityVerifier(ParityRun run, OptionalDouble given) {
     this.run = run;
-    this.tolerance = tolerance;
+    this.given = given;
   }
 
   /**
@@ -42,24 +43,30 @@ public final class ParityVerifier {
       String name, Supplier<Backend> backend, Supplier<Backend> against) {
     TrainingTrace own = trace(backend);
     TrainingTrace other = trace(against);
+    double tolerance = given.orElseGet(() -> expected(own.precision(), other.precision()));
     List<CaseResult> cases = new ArrayList<>();
     cases.add(
         CaseResult.measured(
             name,
             List.of(
-                measure("logits_rel", relative(own.logits(), other.logits())),
-                measure("loss_rel", Math.abs(own.losses()[0] / other.losses()[0] - 1)),
-                measure("losses_rel", losses(own.losses(), other.losses())),
-                new Measure("parameters_rel", parameters(own, other), MOVES * tolerance))));
+                new Measure("logits_rel", relative(own.logits(), other.logits()), tolerance),
+                new Measure(
+                    "loss_rel", Math.abs(own.losses()[0] / other.losses()[0] - 1), tolerance),
+                new Measure("losses_rel", losses(own.losses(), other.losses()), tolerance),
+                new Measure(
+                    "parameters_rel",
+                    RecordedFloats.ofWay(own.parameters(), other.parameters(), other.start()),
+                    Tolerances.MOVES * tolerance))));
     AdapterParameters adapter = new AdapterParameters(run.source().config(), run.shape());
     for (AdapterTensor tensor : adapter.tensors()) {
       cases.add(
           CaseResult.measured(
               "gradient of " + tensor.name(),
               List.of(
-                  measure(
+                  new Measure(
                       "gradient_rel",
-                      relative(tensor.read(own.gradients()), tensor.read(other.gradients()))))));
+                      relative(tensor.read(own.gradients()), tensor.read(other.gradients())),
+                      tolerance))));
     }
     return cases;
   }
@@ -70,8 +77,11 @@ public final class ParityVerifier {
     }
   }
 
-  private Measure measure(String key, double value) {
-    return new Measure(key, value, tolerance);
+  private double expected(InnerPrecision one, InnerPrecision two) {
+    InnerPrecision coarser = one.unitRoundoff() < two.unitRoundoff() ? two : one;
+    return coarser == InnerPrecision.F32
+        ? FLOAT32
+        : new Tolerances(coarser, run.source().config().layers()).relative();
   }
 
   /** Largest difference of losses, as a share of the loss; NaN if one is not a number. */
@@ -92,18 +102,5 @@ public final class ParityVerifier {
       difference = RecordedFloats.worse(difference, Math.abs((double) own[i] - other[i]));
     }
     return difference / largest;
-  }
-
-  /** {@code ‖own − other‖ / ‖other − start‖}. */
-  private static double parameters(TrainingTrace own, TrainingTrace other) {
-    double apart = 0;
-    double moved = 0;
-    for (int i = 0; i < own.parameters().length; i++) {
-      double d = (double) own.parameters()[i] - other.parameters()[i];
-      double m = (double) other.parameters()[i] - other.start()[i];
-      apart += d * d;
-      moved += m * m;
-    }
-    return Math.sqrt(apart / Math.max(moved, Float.MIN_NORMAL));
   }
 }

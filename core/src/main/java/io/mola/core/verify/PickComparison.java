@@ -5,13 +5,20 @@ import io.mola.core.adapter.MolaHook;
 import io.mola.core.model.Projection;
 import tools.jackson.databind.JsonNode;
 
-/** Compares how often each expert was picked: no pick of a recorded case depends on rounding. */
-final class PickComparison {
-  private PickComparison() {}
+/**
+ * Compares how often each expert was picked: in float32 no pick of a recorded case depends on
+ * rounding.
+ *
+ * @param mismatches experts whose count of picks differs from {@code step.json}
+ * @param share picks that went elsewhere, of all
+ */
+record PickComparison(long mismatches, double share) {
 
-  /** Number of experts whose count of picks differs from {@code step.json}. */
-  static long mismatches(MolaHook hook, GoldenJson expected) {
+  /** Compares the picks of the last pass. */
+  static PickComparison of(MolaHook hook, GoldenJson expected) {
     long mismatches = 0;
+    long apart = 0;
+    long all = 0;
     for (BalanceTerms.Picks picks : hook.picks()) {
       Projection projection = picks.projection();
       JsonNode recorded =
@@ -22,9 +29,13 @@ final class PickComparison {
                   projection.shortName());
       int[] counts = GoldenJson.ints(expected.require(recorded, "picks"));
       for (int e = 0; e < counts.length; e++) {
-        mismatches += counts[e] == picks.counts()[e] ? 0 : 1;
+        long difference = Math.abs(counts[e] - picks.counts()[e]);
+        mismatches += difference == 0 ? 0 : 1;
+        apart += difference;
+        all += counts[e];
       }
     }
-    return mismatches;
+    // a pick that went elsewhere is missing at one expert and too much at another
+    return new PickComparison(mismatches, apart / (2.0 * Math.max(1, all)));
   }
 }

@@ -60,6 +60,28 @@ final class RecordedFloats {
     return worst;
   }
 
+  /** Largest magnitude; 0 of none. */
+  static double largest(float[] values) {
+    double largest = 0;
+    for (float value : values) {
+      largest = Math.max(largest, Math.abs(value));
+    }
+    return largest;
+  }
+
+  /** {@code ‖own − other‖ / ‖other − start‖}: a difference as a share of the way gone. */
+  static double ofWay(float[] own, float[] other, float[] start) {
+    double apart = 0;
+    double moved = 0;
+    for (int i = 0; i < own.length; i++) {
+      double d = (double) own[i] - other[i];
+      double m = (double) other[i] - start[i];
+      apart += d * d;
+      moved += m * m;
+    }
+    return Math.sqrt(apart / Math.max(moved, Float.MIN_NORMAL));
+  }
+
   /** The larger one; NaN wins, so that nothing that is not a number can pass. */
   static double worse(double a, double b) {
     return Double.isNaN(a) || Double.isNaN(b) ? Double.NaN : Math.max(a, b);

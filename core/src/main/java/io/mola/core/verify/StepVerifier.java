@@ -29,11 +29,13 @@ import java.util.stream.IntStream;
 
 /**
  * Replays a recorded training run: logits, losses, balance, picks, every gradient, AdamW on
- * recorded gradients, one step, and a trajectory. Tolerances are those of the recording's
- * description: they leave a factor of 3 to 20 for another order of summation in float32.
+ * recorded gradients, one step, and a trajectory. Tolerances in float32 are those of the
+ * recording's description: they leave a factor of 3 to 20 for another order of summation. Those of
+ * other precisions: {@link Tolerances}.
  */
 final class StepVerifier {
   private static final int HEAD_ROWS = 32;
+  private static final String START = "adapter_init.safetensors";
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -41,6 +43,7 @@ final class StepVerifier {
   private final Transformer model;
   private final Backend backend;
   private final AdapterParameters adapter;
+  private final Tolerances tolerances;
   private final List<Measure> measures = new ArrayList<>();
 
   StepVerifier(StepCase c, Transformer model) {
@@ -48,6 +51,7 @@ final class StepVerifier {
     this.model = model;
     backend = model.backend();
     adapter = new AdapterParameters(model.config(), c.shape());
+    tolerances = new Tolerances(backend.precision(), model.config().layers());
   }
 
   CaseResult run(String name) {
@@ -82,7 +86,7 @@ final class StepVerifier {
               new MolaHook.Settings(c.balance(), c.coefficient(), 0));
       pass = new TrainingPass(model, hook, region, limits);
       step = new TrainingStep(backend, pass, hook, region, c.optimizer());
-      upload("adapter_init.safetensors", TrainingStep.PARAMETERS);
+      upload(START, TrainingStep.PARAMETERS);
     }
 
     void upload(String file, String slot) {
@@ -110,31 +114,35 @@ final class StepVerifier {
       Measured measured = run.step.gradients(batches, 0, false);
       double ce = expected.require("loss_ce_f64").asDouble();
       double total = expected.require("loss_total_f64").asDouble();
-      measures.add(new Measure("loss_abs", Math.abs(measured.loss() - ce), 1e-5));
+      add("loss_abs", new Worst().add(measured.loss(), ce), 1e-5, 1);
       double ownTotal = measured.loss() + c.coefficient() * aux(measured);
-      measures.add(new Measure("loss_total_abs", Math.abs(ownTotal - total), 1e-5));
+      add("loss_total_abs", new Worst().add(ownTotal, total), 1e-5, 1);
       double[] aux = GoldenJson.doubles(expected.require("aux_per_layer_f64"));
-      double worst = 0;
+      Worst worst = new Worst();
       for (int l = 0; l < aux.length; l++) {
-        worst = RecordedFloats.worse(worst, Math.abs(measured.balance()[l] - aux[l]));
+        worst.add(measured.balance()[l], aux[l]);
       }
-      measures.add(new Measure("aux_abs", worst, 2e-6));
+      add("aux_abs", worst, 2e-6, 2);
       if (batches.size() == 1) {
+        PickComparison picks = PickComparison.of(run.hook, expected);
         measures.add(
-            new Measure("pick_mismatches", PickComparison.mismatches(run.hook, expected), 0));
+            tolerances.areRecorded()
+                ? new Measure("pick_mismatches", picks.mismatches(), 0)
+                : tolerances.share("pick_mismatch_share", picks.share(), 0, 1));
       }
       double norm = expected.require("grad_norm_f64").asDouble();
-      measures.add(
-          new Measure("grad_norm_rel", Math.abs(measured.gradientNorm() / norm - 1), 2e-6));
+      double normOff = Math.abs(measured.gradientNorm() / norm - 1);
+      measures.add(tolerances.share("grad_norm_rel", normOff, 2e-6, 1));
       float[] recorded = flat(c.folder().resolve("grads.safetensors"));
-      measures.add(
-          new Measure(
-              "grads_of_largest",
-              gradientDifference(run.download(TrainingStep.GRADIENTS), recorded),
-              1e-4));
+      double difference = gradientDifference(run.download(TrainingStep.GRADIENTS), recorded);
+      measures.add(tolerances.share("grads_of_largest", difference, 1e-4, 1));
       run.step.update(c.firstRate(), 1);
       compareParameters(run, "after_1", 2 * c.firstRate());
     }
+  }
+
+  private void add(String key, Worst worst, double recorded, double factor) {
+    measures.add(tolerances.measure(key, worst, recorded, factor));
   }
 
   private void compareLogits(Run run) {
@@ -142,6 +150,7 @@ final class StepVerifier {
     int vocabulary = model.config().vocabularySize();
     Path file = c.folder().resolve("logits.safetensors");
     double worst = 0;
+    double largest = 0;
     for (int i = 0; i < micro.size(); i++) {
       float[] expected = RecordedFloats.read(file, micro.size() == 1 ? "logits" : "logits_" + i);
       TokenBatch batch = ReplayVerifier.everyRow(BatchBuilder.of(micro.get(i)));
@@ -152,8 +161,9 @@ final class StepVerifier {
       int[] rows = IntStream.range(0, batch.size()).toArray();
       worst =
           RecordedFloats.worse(worst, RecordedFloats.maxDifference(logits, rows, vocabulary, kept));
+      largest = Math.max(largest, RecordedFloats.largest(kept));
     }
-    measures.add(new Measure("logits_max_abs", worst, 5e-5));
+    add("logits_max_abs", Worst.ofSize(worst, largest), 5e-5, 1);
   }
 
   /** The rows of real tokens of recorded logits [rows, tokens, V]. */
@@ -190,8 +200,8 @@ final class StepVerifier {
 
   private void trajectory() {
     GoldenJson expected = GoldenJson.read(c.folder().resolve("trajectory.json"));
-    double loss = 0;
-    double aux = 0;
+    Worst loss = new Worst();
+    Worst aux = new Worst();
     double norm = 0;
     try (Run run = new Run()) {
       int s = 0;
@@ -203,17 +213,17 @@ final class StepVerifier {
                 false);
         double total = m.loss() + c.coefficient() * aux(m);
         double recordedTotal = expected.require(recorded, "loss_total_f64").asDouble();
-        loss = RecordedFloats.worse(loss, Math.abs(total - recordedTotal));
+        loss.add(total, recordedTotal);
         double recordedAux = expected.require(recorded, "aux_f64").asDouble();
-        aux = RecordedFloats.worse(aux, Math.abs(aux(m) - recordedAux));
+        aux.add(aux(m), recordedAux);
         double recordedNorm = expected.require(recorded, "grad_norm_f64").asDouble();
         norm = RecordedFloats.worse(norm, Math.abs(m.gradientNorm() / recordedNorm - 1));
         run.step.update(c.rates()[s], s + 1);
         s++;
       }
-      measures.add(new Measure("trajectory_loss_abs", loss, 2e-5));
-      measures.add(new Measure("trajectory_aux_abs", aux, 5e-6));
-      measures.add(new Measure("trajectory_grad_norm_rel", norm, 1e-5));
+      add("trajectory_loss_abs", loss, 2e-5, 1);
+      add("trajectory_aux_abs", aux, 5e-6, 2);
+      measures.add(tolerances.share("trajectory_grad_norm_rel", norm, 1e-5, Tolerances.MOVES));
       compareParameters(run, "after_20", 1e-3);
     }
   }
@@ -229,6 +239,12 @@ final class StepVerifier {
   private void compareParameters(Run run, String recordedName, double bound) {
     float[] own = run.download(TrainingStep.PARAMETERS);
     float[] recorded = flat(c.folder().resolve(recordedName + ".safetensors"));
+    if (!tolerances.areRecorded()) {
+      float[] start = flat(c.folder().resolve(START));
+      double way = RecordedFloats.ofWay(own, recorded, start);
+      measures.add(tolerances.share(recordedName + "_rel", way, bound, Tolerances.MOVES));
+      return;
+    }
     long beyond = 0;
     for (int i = 0; i < own.length; i++) {
       beyond += Math.abs((double) own[i] - recorded[i]) <= 1e-5 ? 0 : 1;

@@ -4,6 +4,7 @@ import io.mola.core.adapter.AdapterParameters;
 import io.mola.core.adapter.AdapterTensor;
 import io.mola.core.adapter.MolaHook;
 import io.mola.core.backend.Backend;
+import io.mola.core.backend.InnerPrecision;
 import io.mola.core.backend.Region;
 import io.mola.core.data.Example;
 import io.mola.core.model.PassLimits;
@@ -22,6 +23,7 @@ import java.util.SplittableRandom;
  * What one backend computes in the first steps of a training run: the same for every backend, to
  * rounding.
  *
+ * @param precision of the backend
  * @param logits [m, V] of the labelled rows of the first micro-batch
  * @param gradients of the first step, flat as {@link AdapterParameters} lays them out
  * @param losses mean cross-entropy before each step
@@ -29,7 +31,12 @@ import java.util.SplittableRandom;
  * @param start parameters before the first
  */
 record TrainingTrace(
-    float[] logits, float[] gradients, double[] losses, float[] parameters, float[] start) {
+    InnerPrecision precision,
+    float[] logits,
+    float[] gradients,
+    double[] losses,
+    float[] parameters,
+    float[] start) {
   private static final int HEAD_ROWS = 128;
 
   /** As large as a trained B: with B = 0, as an adapter begins, most gradients would be 0. */
@@ -59,7 +66,7 @@ record TrainingTrace(
       double[] losses = steps(run, step, backend, region, gradients);
       float[] trained = new float[adapter.size()];
       backend.memory().download(parameters, trained);
-      return new TrainingTrace(logits, gradients, losses, trained, start);
+      return new TrainingTrace(backend.precision(), logits, gradients, losses, trained, start);
     }
   }
 

@@ -7,6 +7,7 @@ import io.mola.core.model.PassLimits;
 import io.mola.core.tensor.MemoryPlan;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class FastestMicroBatchTest {
@@ -64,6 +65,7 @@ class FastestMicroBatchTest {
         new FootprintPlan.Workspace(tokens, 1, 1),
         0,
         0,
-        new ProcessFootprint(0, 0, 0, 0));
+        new ProcessFootprint(0, 0, 0, 0),
+        Optional.empty());
   }
 }

@@ -1,0 +1,77 @@
+package io.mola.core.verify;
+
+import io.mola.core.backend.InnerPrecision;
+import io.mola.core.verify.CaseResult.Measure;
+
+/**
+ * What passes, by the precision in which the backend multiplies. Recorded numbers are float32, and
+ * a backend of float32 is judged by the recording's own absolute tolerances. One that rounds more
+ * coarsely is judged by relative ones, because its error is a share of what it computes:
+ *
+ * <pre>{@code
+ * t = u √(20 (L + 1))     u: unit roundoff of the precision, L: blocks of the model
+ * }</pre>
+ *
+ * Some 20 roundings follow each other in a block, forward and backward, and some 20 in embedding,
+ * head and loss; independent errors add up as the square root of their number.
+ *
+ * <table>
+ * <caption>Relative tolerances</caption>
+ * <tr><th>of</th><th>relative to</th><th>largest</th></tr>
+ * <tr><td>logits, gradients</td><td>the largest of the tensor</td><td>t</td></tr>
+ * <tr><td>loss, norm of gradients</td><td>itself</td><td>t</td></tr>
+ * <tr><td>log probability</td><td>the largest logit, since it is the difference of two</td><td>2
+ * t</td></tr>
+ * <tr><td>balance loss, a product of two shares</td><td>itself</td><td>2 t</td></tr>
+ * <tr><td>picks of experts</td><td>all picks: those near a tie turn over</td><td>t</td></tr>
+ * <tr><td>parameters after steps, norm of later gradients</td><td>the way that they have gone, the
+ * norm</td><td>{@value #MOVES} t</td></tr>
+ * </table>
+ *
+ * For BF16 t is 0.039 with 4 blocks and 0.097 with 30, for TF32 an eighth of that. AdamW on
+ * recorded gradients has the float32 tolerance in every precision, for optimisers compute in
+ * float32.
+ *
+ * @param precision of the backend
+ * @param blocks of the model
+ */
+record Tolerances(InnerPrecision precision, int blocks) {
+  /**
+   * AdamW divides a gradient by its own size. Where a gradient is rounding noise, its sign is too,
+   * so parameters may be that many times as far apart. Small enough that BF16 still has to move
+   * them the right way.
+   */
+  static final double MOVES = 10;
+
+  private static final int ROUNDINGS = 20;
+
+  /** Whether the recording's own tolerances hold. */
+  boolean areRecorded() {
+    return precision == InnerPrecision.F32;
+  }
+
+  /** t of the table. */
+  double relative() {
+    return precision.unitRoundoff() * Math.sqrt(ROUNDINGS * (blocks + 1.0));
+  }
+
+  /**
+   * A measure, absolute with the recording's tolerance or relative with that of the table.
+   *
+   * @param key of the absolute measure, which ends with {@code _abs}
+   * @param recorded absolute tolerance
+   * @param factor of t
+   */
+  Measure measure(String key, Worst worst, double recorded, double factor) {
+    if (areRecorded()) {
+      return new Measure(key, worst.absolute(), recorded);
+    }
+    String name = key.replaceFirst("(_max)?_abs$", "_rel");
+    return new Measure(name, worst.relative(), factor * relative());
+  }
+
+  /** A measure that is relative anyway. */
+  Measure share(String key, double value, double recorded, double factor) {
+    return new Measure(key, value, areRecorded() ? recorded : factor * relative());
+  }
+}

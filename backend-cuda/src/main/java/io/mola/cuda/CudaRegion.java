@@ -50,11 +50,13 @@ final class CudaRegion implements Region {
 
   /** Device memory of all slots. */
   static long bytes(MemoryPlan plan, Element activation) {
-    long bytes = 0;
+    long at = 0;
+    long end = 0;
     for (Slot slot : plan.slots()) {
-      bytes = Workspace.padded(bytes) + bytes(slot, activation);
+      end = at + bytes(slot, activation);
+      at += Workspace.padded(bytes(slot, activation));
     }
-    return bytes;
+    return end;
   }
 
   private static Element element(Slot slot, Element activation) {

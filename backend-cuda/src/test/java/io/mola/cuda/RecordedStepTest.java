@@ -82,7 +82,7 @@ class RecordedStepTest {
   void withoutMemoryForAGraphTheStepRunsAsItsCommands() {
     try (CudaBackend recorded = open(true);
         CudaBackend direct = open(false)) {
-      Emulator.instance().failNth("cuGraphInstantiate", 1, OUT_OF_MEMORY);
+      Emulator.instance().failNth("cuGraphInstantiateWithFlags", 1, OUT_OF_MEMORY);
 
       assertThat(train(recorded, 7)).usingRecursiveComparison().isEqualTo(train(direct, 7));
       assertThat(Emulator.instance().clearFaults()).isEqualTo(1);

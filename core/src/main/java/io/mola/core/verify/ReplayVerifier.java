@@ -66,23 +66,16 @@ final class ReplayVerifier {
       int[] positions =
           recorded.positions() == null ? IntStream.range(0, rows).toArray() : recorded.positions();
       float[] expected = RecordedFloats.read(recorded.file(), recorded.tensor());
-      double worst = RecordedFloats.maxDifference(logits, positions, vocabulary, expected);
-      measures.add(
-          tolerances.measure(
-              "logits_max_abs",
-              Worst.ofSize(worst, RecordedFloats.largest(expected)),
-              c.logitsTolerance(),
-              1));
+      Worst worst = new Worst().add(logits, positions, vocabulary, expected);
+      measures.add(tolerances.measure("logits_max_abs", worst, c.logitsTolerance(), 1));
     }
     double @Nullable [] expected = c.tokenLogProbabilities();
     if (expected != null) {
       double worst = logProbabilityDifference(c.sequences().getFirst(), logits, expected);
       measures.add(
-          tolerances.measure(
-              "logprob_max_abs",
-              Worst.ofSize(worst, RecordedFloats.largest(logits)),
-              c.logProbabilityTolerance(),
-              2));
+          tolerances.areRecorded()
+              ? new Measure("logprob_max_abs", worst, c.logProbabilityTolerance())
+              : tolerances.share("logprob_rel", worst / RecordedFloats.largest(logits), 0, 2));
     }
   }
 

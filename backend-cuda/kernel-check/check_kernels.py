@@ -104,13 +104,13 @@ def usage_of_all(lib, groups):
 
 
 def difference(text):
-    """What is new against KERNELS.md; nothing if another version of the compiler made it."""
+    """Lines that only one of the text and KERNELS.md has; nothing if another version of the compiler made it."""
     recorded = (HERE / "KERNELS.md").read_text()
     version = re.compile(r"NVRTC [\d.]+")
     if version.findall(text) != version.findall(recorded):
         print("KERNELS.md is of another version of NVRTC and is not compared")
         return []
-    return sorted(set(text.splitlines()) - set(recorded.splitlines()))
+    return sorted(set(text.splitlines()) ^ set(recorded.splitlines()))
 
 
 def main():

@@ -66,7 +66,8 @@ ended() { # exit status of the section
   case $1 in
     0) echo "ok, $seconds s" ;;
     77) echo "left out" ;;
-    124 | 137) echo "TIMED OUT after $limit s" ;;
+    124) echo "TIMED OUT after $limit s" ;;
+    137) echo "KILLED after $seconds s of $limit" ;;
     *) echo "FAILED with $1, $seconds s" ;;
   esac
 }

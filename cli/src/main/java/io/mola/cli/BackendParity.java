@@ -87,6 +87,10 @@ final class BackendParity {
             training.epochs(),
             asked,
             settings.get(Keys.SEED));
+    if (training.automatic()) {
+      throw new UsageException(
+          "--micro-batch-size auto plans the memory of one backend: give 'verify --against' a number");
+    }
     return new ParityRun(
         source,
         shape,

@@ -88,7 +88,7 @@ final class PlanCommand extends Subcommand {
   private static Planning planning(
       Settings settings, ModelConfig config, Optional<WeightSource> source) {
     TrainingSettings training = TrainingSettings.of(settings);
-    int length = settings.find(Keys.CUTOFF_LEN).orElse(ASSUMED_TOKENS);
+    int length = length(settings);
     int kept = TrainingSettings.recompute(settings) ? 1 : config.layers();
     PassLimits oneByOne = new PassLimits(length, length, length, kept, HEAD_ROWS);
     return (shape, limitBytes) -> {
@@ -105,9 +105,18 @@ final class PlanCommand extends Subcommand {
                   : planner.unlimited(limits);
             };
         int most = training.microBatchSize();
-        return ofSize.apply(training.automatic() ? FastestMicroBatch.of(most, ofSize) : most);
+        if (!training.automatic()) {
+          return ofSize.apply(most);
+        }
+        // where nothing fits, what the smallest needs is told
+        return ofSize.apply(limitBytes.isPresent() ? FastestMicroBatch.of(most, ofSize) : 1);
       }
     };
+  }
+
+  /** Tokens of an example. */
+  private static int length(Settings settings) {
+    return settings.find(Keys.CUTOFF_LEN).orElse(ASSUMED_TOKENS);
   }
 
   private static FootprintPlanner planner(
@@ -152,8 +161,10 @@ final class PlanCommand extends Subcommand {
       fault = e.getMessage();
       plan = planning.within(shape, OptionalLong.empty());
     }
-    int microBatches = TrainingSettings.of(settings).microBatches();
+    int size = plan.limits().tokens() / length(settings);
+    int microBatches = TrainingSettings.of(settings).batchSize() / size;
     PlanTable.print(plan, microBatches, output.text());
+    answer.put("micro_batch_size", size);
     answer.put("planned_bytes", plan.totalBytes());
     answer.put("fits", fault == null);
     answer.put("parts", plan.parts());

@@ -47,12 +47,8 @@ record DeviceFootprint(
     }
     if (plan.totalBytes() > hostLimitBytes) {
       throw new UsageException(
-          "%,d MiB are not enough: this run needs at least %,d MiB of host memory, %,d MiB of them for frozen weights that %s has no room for; raise --max-memory, or lower --micro-batch-size or --cutoff-len"
-              .formatted(
-                  hostLimitBytes >> 20,
-                  mebibytes(plan.totalBytes()),
-                  mebibytes(placement.frozen().streamedBytes()),
-                  placement.device()));
+          "%,d MiB are not enough: this run needs at least --max-memory %dM of host memory%s"
+              .formatted(hostLimitBytes >> 20, mebibytes(plan.totalBytes()), streamed(placement)));
     }
     return plan;
   }
@@ -103,8 +99,16 @@ record DeviceFootprint(
     return new FrozenUse(weightType.apply(name), out, in, uses);
   }
 
+  private static String streamed(DevicePlacement placement) {
+    long bytes = placement.frozen().streamedBytes();
+    return bytes == 0
+        ? ", which includes the mapped model file"
+        : ", %,d MiB of them for frozen weights that %s has no room for"
+            .formatted(mebibytes(bytes), placement.device());
+  }
+
   private static long mebibytes(long bytes) {
-    return (bytes >> 20) + 1;
+    return Math.ceilDiv(bytes, 1L << 20);
   }
 
   /** Of the backend that will run, where it has a device with memory of its own. */

@@ -1,5 +1,6 @@
 package io.mola.core.train;
 
+import io.mola.core.backend.DevicePlacement;
 import io.mola.core.failure.UsageException;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
@@ -53,11 +54,21 @@ public final class FastestMicroBatch {
   /** Work of a step, in tokens that are trained with everything kept. */
   private static double work(FootprintPlan plan, int parts) {
     double again = 1 - plan.limits().keptBlocks() / (double) plan.layers();
-    double decoded =
-        plan.allPackedBytes() == 0
-            ? 0
-            : 1 - plan.weightCacheBytes() / (double) plan.allPackedBytes();
+    double decoded = plan.device().map(FastestMicroBatch::streamed).orElseGet(() -> decoded(plan));
     double tokens = plan.limits().tokens() * (1 + FORWARD_SHARE * again);
     return parts * (tokens + TOKENS_PER_DECODING * decoded);
+  }
+
+  private static double decoded(FootprintPlan plan) {
+    return plan.allPackedBytes() == 0
+        ? 0
+        : 1 - plan.weightCacheBytes() / (double) plan.allPackedBytes();
+  }
+
+  /** On a device decoding is cheap; what counts is the share of weights that are fetched anew. */
+  private static double streamed(DevicePlacement placement) {
+    DevicePlacement.Frozen frozen = placement.frozen();
+    long all = frozen.decodedBytes() + frozen.encodedBytes() + frozen.streamedBytes();
+    return all == 0 ? 0 : frozen.streamedBytes() / (double) all;
   }
 }

@@ -58,7 +58,7 @@ public final class ParityVerifier {
                 new Measure(
                     "parameters_rel",
                     RecordedFloats.ofWay(own.parameters(), other.parameters(), other.start()),
-                    Tolerances.MOVES * tolerance))));
+                    Tolerances.largest(Tolerances.MOVES, tolerance)))));
     if (bySums) {
       cases.add(gradientsAsAWhole(own, other, tolerance));
       return cases;
@@ -89,7 +89,10 @@ public final class ParityVerifier {
     float[] zero = new float[own.gradients().length];
     double off = RecordedFloats.ofWay(own.gradients(), other.gradients(), zero);
     return CaseResult.measured(
-        "gradients", List.of(new Measure("gradients_rel", off, Tolerances.GRADIENTS * tolerance)));
+        "gradients",
+        List.of(
+            new Measure(
+                "gradients_rel", off, Tolerances.largest(Tolerances.GRADIENTS, tolerance))));
   }
 
   private static InnerPrecision coarser(InnerPrecision one, InnerPrecision two) {

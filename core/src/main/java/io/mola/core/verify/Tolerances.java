@@ -51,6 +51,12 @@ record Tolerances(InnerPrecision precision, int blocks) {
    */
   static final double GRADIENTS = 4;
 
+  /**
+   * No share passes above it, however many blocks: parameters that never moved, and a gradient of
+   * zero, are 1 off.
+   */
+  private static final double LARGEST = 0.5;
+
   private static final int ROUNDINGS = 20;
 
   /**
@@ -86,8 +92,13 @@ record Tolerances(InnerPrecision precision, int blocks) {
     return new Measure(name, worst.relative(), factor * relative());
   }
 
+  /** The tolerance of something that may be {@code factor} times {@code relative} off. */
+  static double largest(double factor, double relative) {
+    return Math.min(factor * relative, LARGEST);
+  }
+
   /** A measure that is relative anyway. */
   Measure share(String key, double value, double recorded, double factor) {
-    return new Measure(key, value, areRecorded() ? recorded : factor * relative());
+    return new Measure(key, value, areRecorded() ? recorded : largest(factor, relative()));
   }
 }

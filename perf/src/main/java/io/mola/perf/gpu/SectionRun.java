@@ -49,7 +49,8 @@ record SectionRun(String name, int exitStatus, int seconds, int limit, Path fold
     return switch (exitStatus) {
       case 0 -> result().isPresent() ? "ok" : "failed";
       case LEFT_OUT -> "left out";
-      case TIMED_OUT, KILLED -> "timed out";
+      case TIMED_OUT -> "timed out";
+      case KILLED -> seconds >= limit ? "timed out" : "failed"; // or for want of memory
       default -> "failed";
     };
   }

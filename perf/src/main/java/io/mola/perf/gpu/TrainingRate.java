@@ -39,7 +39,7 @@ record TrainingRate(
    * @param tokensPerSecond of the steps after the first
    * @param stepMillis median of the steps after the first
    * @param teraFlops model operations per second, see {@link BaseShape#flopsPerToken}, in 1e12
-   * @param plannedBytes of buffers and scratch, without the frozen matrices
+   * @param plannedBytes of the device, all that the plan counts
    * @param frozenBytes of the frozen matrices in their encoding
    * @param peakDeviceBytes highest use of the device that was seen, above what was used before
    * @param losses of the steps
@@ -74,7 +74,7 @@ record TrainingRate(
         rate,
         millis[millis.length / 2],
         rate * shape.flopsPerToken(length) / 1e12,
-        plan.slots().bytes() + plan.workspaceBytes(),
+        plan.device().orElseThrow().plannedBytes(),
         base.tensors().stream().mapToLong(t -> t.bytes()).sum(),
         memory.peakBytes(),
         result.steps().stream().map(StepReport::loss).toList());

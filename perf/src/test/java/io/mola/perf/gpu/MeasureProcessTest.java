@@ -126,10 +126,10 @@ class MeasureProcessTest {
         // of a random base over 256 tokens: near the logarithm of 256
         assertThat(loss.asDouble(0)).as(run.toString()).isBetween(3.0, 9.0);
       }
-      long plan = run.path("plannedBytes").asLong(0) + run.path("frozenBytes").asLong(0);
+      long plan = run.path("plannedBytes").asLong(0);
       assertThat(run.path("peakDeviceBytes").asLong(0))
           .as(run.toString())
-          .isBetween(plan / 4, plan * 11 / 10); // the plan counts activations as float32
+          .isBetween(run.path("frozenBytes").asLong(0), plan);
     }
   }
 

@@ -176,8 +176,18 @@ class EmulatedCudaProcessTest {
   private static JsonNode plan(Map<String, String> environment, int exitCode) throws Exception {
     Path model = folder.resolve("planned.gguf");
     RandomBase.main(new String[] {model.toString(), "5", "128", "256", "2", "2", "0.2", "1.0"});
+    // recomputing blocks would be the first way to make room
     Outcome outcome =
-        mola(environment, "plan", "--backend", "cuda", "--base-model", model.toString(), "--json");
+        mola(
+            environment,
+            "plan",
+            "--backend",
+            "cuda",
+            "--base-model",
+            model.toString(),
+            "--gradient-checkpointing",
+            "on",
+            "--json");
     assertThat(outcome.exitCode()).as(outcome.text()).isEqualTo(exitCode);
     return JsonMapper.shared().readTree(outcome.answer());
   }

@@ -83,12 +83,12 @@ measure() { # NAME SECONDS TINY_SECONDS ARGUMENTS...
   section "$name" "$full" "$tiny" env MOLA_MAIN=io.mola.perf/io.mola.perf.gpu.Measure "$here/mola" "$scale" "$@"
 }
 
-measure probe 12 20 probe
+measure probe 12 60 probe
 for precision in f32 bf16; do
   measure contracts-$precision 40 300 contracts $precision
 done
 parity() { # PRECISION TOLERANCE
-  section parity-$1 14 60 env MOLA_CUDA_PRECISION=$1 "$here/mola" verify --backend cuda --against simd \
+  section parity-$1 14 120 env MOLA_CUDA_PRECISION=$1 "$here/mola" verify --backend cuda --against simd \
     --base-model "${MODEL:-$here/embedded/letters.gguf}" --data-path "${DATA:-$here/embedded/reverse-test.jsonl}" \
     --tolerance $2 --num-experts 2468 --lora-r 8 --batch-size 8 --micro-batch-size 8 --max-steps 3 --json
 }
@@ -96,23 +96,23 @@ parity f32 1e-3
 if [ -n "${MODEL:-}" ]; then
   parity bf16 5e-2
 else
-  leave_out parity-bf16 14 60 "the embedded model loses more than the tolerance in bfloat16: give MODEL and DATA"
+  leave_out parity-bf16 14 120 "the embedded model loses more than the tolerance in bfloat16: give MODEL and DATA"
 fi
 if [ -d "$here/golden/mola-step" ]; then
-  section goldens-f32 14 60 env MOLA_CUDA_PRECISION=f32 "$here/mola" verify --golden "$here/golden/mola-step" --backend cuda --json
+  section goldens-f32 14 120 env MOLA_CUDA_PRECISION=f32 "$here/mola" verify --golden "$here/golden/mola-step" --backend cuda --json
 else
-  leave_out goldens-f32 14 60 "the archive was made without recorded cases"
+  leave_out goldens-f32 14 120 "the archive was made without recorded cases"
 fi
-measure limits 14 20 limits
-measure operations 28 60 operations
-measure training-7b-q4_k 26 30 training seven-billion Q4_K graph
-measure training-7b-bf16 26 30 training seven-billion BF16 graph
-measure training-7b-q8_0 26 30 training seven-billion Q8_0 graph
-measure training-1b-q4_k 15 30 training one-billion Q4_K graph
-measure training-1b-q8_0 15 30 training one-billion Q8_0 graph
-measure training-1b-bf16-no-graph 15 30 training one-billion BF16 no-graph
-measure training-1b-bf16 15 30 training one-billion BF16 graph
-measure training-1b-bf16-lora 15 30 training one-billion BF16 graph lora
+measure limits 14 60 limits
+measure operations 28 180 operations
+measure training-7b-q4_k 26 120 training seven-billion Q4_K graph
+measure training-7b-bf16 26 120 training seven-billion BF16 graph
+measure training-7b-q8_0 26 120 training seven-billion Q8_0 graph
+measure training-1b-q4_k 15 120 training one-billion Q4_K graph
+measure training-1b-q8_0 15 120 training one-billion Q8_0 graph
+measure training-1b-bf16-no-graph 15 120 training one-billion BF16 no-graph
+measure training-1b-bf16 15 120 training one-billion BF16 graph
+measure training-1b-bf16-lora 15 120 training one-billion BF16 graph lora
 if command -v python3 >/dev/null; then
   section torch 56 120 env LD_LIBRARY_PATH="${TORCH_LIBRARY_PATH-${LD_LIBRARY_PATH:-}}" \
     python3 "$here/torch_rates.py" --$scale
@@ -124,10 +124,10 @@ fi
 sanitizer=$(PATH=$PATH:/usr/local/cuda/bin command -v compute-sanitizer)
 for tool in memcheck racecheck; do
   if [ -n "$sanitizer" ]; then
-    section $tool 20 60 env MOLA_UNDER="$sanitizer --tool $tool --error-exitcode 9" \
+    section $tool 20 120 env MOLA_UNDER="$sanitizer --tool $tool --error-exitcode 9" \
       MOLA_MAIN=io.mola.perf/io.mola.perf.gpu.Measure "$here/mola" tiny training tiny Q4_K graph
   else
-    leave_out $tool 20 60 "compute-sanitizer was found neither on the PATH nor in /usr/local/cuda/bin"
+    leave_out $tool 20 120 "compute-sanitizer was found neither on the PATH nor in /usr/local/cuda/bin"
   fi
 done
 

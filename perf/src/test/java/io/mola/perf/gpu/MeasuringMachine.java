@@ -24,7 +24,7 @@ final class MeasuringMachine {
   private static final Path OWN_LIBRARIES = Path.of("target", "lib");
   private static final Path COMPILED =
       Path.of("..", "backend-cuda", "target", "emulation", "kernels").toAbsolutePath().normalize();
-  private static final int MINUTES = 10;
+  private static final int MINUTES = 25;
 
   private final Path folder;
   private final Path programs;

@@ -1,5 +1,7 @@
 package io.mola.testdata;
 
+import io.mola.core.adapter.AdapterParameters;
+import io.mola.core.adapter.AdapterTensor;
 import io.mola.core.quant.QuantType;
 import io.mola.core.quant.RowOrder;
 import io.mola.core.quant.StoredMatrix;
@@ -17,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.SplittableRandom;
 
 /**
@@ -157,4 +160,18 @@ public final class TinyModel implements WeightSource {
 
   @Override
   public void close() {}
+
+  /** Parameters of an adapter in which B is not zero, so that all of it moves the result. */
+  public static float[] parameters(AdapterParameters adapter) {
+    float[] parameters = adapter.initial(3);
+    Random random = new Random(11);
+    for (AdapterTensor tensor : adapter.tensors()) {
+      float[] values = tensor.read(parameters);
+      for (int i = 0; i < values.length; i++) {
+        values[i] += (float) (0.3 * random.nextGaussian());
+      }
+      tensor.write(values, parameters);
+    }
+    return parameters;
+  }
 }

@@ -10,7 +10,7 @@ import jdk.incubator.vector.VectorSpecies;
  * 5- and 6-bit weights, forward: a byte per weight, {@code [k][COLUMNS]}; scales and minima {@code
  * [k/block][COLUMNS]}.
  */
-final class ByteForwardPanels extends CodedPanels {
+final class ByteForwardPanels extends CodedPanels implements RowMultiplier {
   private static final VectorSpecies<Byte> B = VectorWidth.BYTE;
   private static final VectorSpecies<Float> F = VectorWidth.FLOAT;
 
@@ -28,12 +28,8 @@ final class ByteForwardPanels extends CodedPanels {
 
   @Override
   void put(int row, byte[] q, float[] scale, float[] minimum) {
-    int panel = row / COLUMNS;
-    int at = panel * k() * COLUMNS + row % COLUMNS;
-    for (int i = 0; i < k(); i++) {
-      codes[at + i * COLUMNS] = q[i];
-    }
-    int to = panel * (k() / block) * COLUMNS + row % COLUMNS;
+    putOutput(row, q);
+    int to = row / COLUMNS * (k() / block) * COLUMNS + row % COLUMNS;
     for (int b = 0; b < k() / block; b++) {
       scales[to + b * COLUMNS] = scale[b];
       minima[to + b * COLUMNS] = minimum[b];
@@ -51,12 +47,12 @@ final class ByteForwardPanels extends CodedPanels {
   }
 
   @Override
-  boolean hasRowKernel() {
-    return true;
+  RowMultiplier rowMultiplier() {
+    return this;
   }
 
   @Override
-  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
+  public void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
     int blocks = k() / block;
     int qa = first * k() * COLUMNS;
     int qb = second * k() * COLUMNS;

@@ -32,6 +32,14 @@ abstract class CodedPanels extends Panels {
    */
   abstract void put(int row, byte[] q, float[] scale, float[] minimum);
 
+  /** Enters codes of a byte each as an output of its panel, {@code [k][COLUMNS]}. */
+  final void putOutput(int row, byte[] q) {
+    int at = row / COLUMNS * k() * COLUMNS + row % COLUMNS;
+    for (int i = 0; i < k(); i++) {
+      codes[at + i * COLUMNS] = q[i];
+    }
+  }
+
   @Override
   public long bytes() {
     return codes.length + 4L * scales.length + 4L * minima.length;

@@ -6,7 +6,7 @@ import io.mola.simd.work.Workspace;
 import java.util.Arrays;
 
 /** Panels of float32: of adapters, packed anew for each operation, and of F32 weights. */
-public final class FloatPanels extends Panels {
+public final class FloatPanels extends Panels implements RowMultiplier {
   /** Columns of w that a task turns: what it writes stays in the inner cache. */
   private static final int COLUMNS_PER_TASK = 128;
 
@@ -82,12 +82,12 @@ public final class FloatPanels extends Panels {
   }
 
   @Override
-  boolean hasRowKernel() {
-    return true;
+  RowMultiplier rowMultiplier() {
+    return this;
   }
 
   @Override
-  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
+  public void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
     int a = base + first * k() * COLUMNS;
     int b = base + second * k() * COLUMNS;
     RowKernel.floats(data, a, b, k(), x, xo, sums);

@@ -5,9 +5,10 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
+import org.jspecify.annotations.Nullable;
 
 /** Panels of 16-bit floats as the file has them, {@code [k][COLUMNS]}; widening is exact. */
-final class HalfPanels extends Panels {
+final class HalfPanels extends Panels implements RowMultiplier {
   private static final VectorSpecies<Short> S = VectorWidth.SHORT;
   private static final VectorSpecies<Integer> I = VectorWidth.INT;
   private static final int L = VectorWidth.LANES;
@@ -78,12 +79,12 @@ final class HalfPanels extends Panels {
   }
 
   @Override
-  boolean hasRowKernel() {
-    return brain;
+  @Nullable RowMultiplier rowMultiplier() {
+    return brain ? this : null;
   }
 
   @Override
-  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
+  public void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
     RowKernel.brain(data, first * k() * COLUMNS, second * k() * COLUMNS, k(), x, xo, sums);
   }
 

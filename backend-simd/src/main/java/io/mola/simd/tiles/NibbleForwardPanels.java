@@ -11,7 +11,7 @@ import jdk.incubator.vector.VectorSpecies;
  * 4-bit weights, forward: a byte holds inputs k (low) and k + 1 (high) of one output, {@code
  * [k/2][COLUMNS]}; scales and minima {@code [k/32][COLUMNS]}.
  */
-final class NibbleForwardPanels extends CodedPanels {
+final class NibbleForwardPanels extends CodedPanels implements RowMultiplier {
   private static final VectorSpecies<Byte> B = VectorWidth.BYTE;
   private static final VectorSpecies<Integer> I = VectorWidth.INT;
   private static final VectorSpecies<Float> F = VectorWidth.FLOAT;
@@ -45,12 +45,12 @@ final class NibbleForwardPanels extends CodedPanels {
   }
 
   @Override
-  boolean hasRowKernel() {
-    return true;
+  RowMultiplier rowMultiplier() {
+    return this;
   }
 
   @Override
-  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
+  public void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
     int blocks = k() / BLOCK;
     int qa = first * (k() / 2) * COLUMNS;
     int qb = second * (k() / 2) * COLUMNS;

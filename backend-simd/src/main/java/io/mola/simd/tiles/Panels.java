@@ -1,5 +1,7 @@
 package io.mola.simd.tiles;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A matrix [k, n] as the vector operand of the micro-kernel: panels of {@link #COLUMNS} outputs,
  * each [k][COLUMNS] as float32, or in a form that is widened to that block by block. Columns beyond
@@ -46,18 +48,9 @@ public abstract class Panels {
     return Reading.BLOCKS;
   }
 
-  /** Whether {@link #row} is there. */
-  boolean hasRowKernel() {
-    return false;
-  }
-
-  /**
-   * {@code sums[2][COLUMNS] = x · w} for two panels; see {@link RowKernel}.
-   *
-   * @param x [k] at {@code xo}
-   */
-  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
-    throw new UnsupportedOperationException(getClass().getSimpleName() + " has no row kernel");
+  /** What multiplies a single row; null: these panels are widened for that, too. */
+  @Nullable RowMultiplier rowMultiplier() {
+    return null;
   }
 
   /** Neighbouring panels that are best loaded by one task. */

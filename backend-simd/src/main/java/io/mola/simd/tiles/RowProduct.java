@@ -1,6 +1,7 @@
 package io.mola.simd.tiles;
 
 import io.mola.simd.work.Stage;
+import java.util.Objects;
 
 /**
  * {@code y = x · w} for one row of x, which is read as it lies: generation, token by token. Each
@@ -16,6 +17,7 @@ public final class RowProduct implements Stage {
   private final float[] x;
   private final int xo;
   private final Panels w;
+  private final RowMultiplier multiplier;
   private final float[] y;
   private final int yo;
   private final int pairs;
@@ -26,6 +28,7 @@ public final class RowProduct implements Stage {
     this.x = x;
     this.xo = xo;
     this.w = w;
+    this.multiplier = Objects.requireNonNull(w.rowMultiplier());
     this.y = y;
     this.yo = yo;
     this.pairs = PackedActivations.ceiling(w.count(), RowKernel.PANELS);
@@ -35,7 +38,7 @@ public final class RowProduct implements Stage {
   /** Whether {@link #of} can read these panels. */
   public static boolean reads(Panels... weights) {
     for (Panels w : weights) {
-      if (!w.hasRowKernel()) {
+      if (w.rowMultiplier() == null) {
         return false;
       }
     }
@@ -66,7 +69,7 @@ public final class RowProduct implements Stage {
     for (int pair = task * pairsPerTask; pair < end; pair++) {
       int first = pair * RowKernel.PANELS;
       int second = Math.min(first + 1, w.count() - 1);
-      w.row(first, second, x, xo, s, sums);
+      multiplier.row(first, second, x, xo, s, sums);
       int at = pair * OUTPUTS;
       System.arraycopy(sums, 0, y, yo + at, Math.min(OUTPUTS, w.n() - at));
     }

@@ -11,7 +11,7 @@ import jdk.incubator.vector.VectorSpecies;
  * scales {@code [k/32][COLUMNS]} in half precision, as the file has them: a token of a generation
  * reads all of it, so every byte counts.
  */
-final class SignedForwardPanels extends CodedPanels {
+final class SignedForwardPanels extends CodedPanels implements RowMultiplier {
   private static final VectorSpecies<Byte> B = VectorWidth.BYTE;
   private static final VectorSpecies<Float> F = VectorWidth.FLOAT;
   private static final int BLOCK = 32;
@@ -30,12 +30,8 @@ final class SignedForwardPanels extends CodedPanels {
 
   @Override
   void put(int row, byte[] q, float[] scale, float[] minimum) {
-    int panel = row / COLUMNS;
-    int at = panel * k() * COLUMNS + row % COLUMNS;
-    for (int i = 0; i < k(); i++) {
-      codes[at + i * COLUMNS] = q[i];
-    }
-    int to = panel * (k() / BLOCK) * COLUMNS + row % COLUMNS;
+    putOutput(row, q);
+    int to = row / COLUMNS * (k() / BLOCK) * COLUMNS + row % COLUMNS;
     for (int b = 0; b < k() / BLOCK; b++) {
       halves[to + b * COLUMNS] = Float.floatToFloat16(scale[b]); // exact: it was one
     }
@@ -78,12 +74,12 @@ final class SignedForwardPanels extends CodedPanels {
   }
 
   @Override
-  boolean hasRowKernel() {
-    return true;
+  RowMultiplier rowMultiplier() {
+    return this;
   }
 
   @Override
-  void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
+  public void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
     int blocks = k() / BLOCK;
     int count = blocks * COLUMNS;
     float[] scale = scratch.rows(2 * count);

@@ -52,21 +52,6 @@ public abstract class GenerationContract extends BackendContract {
         0);
   }
 
-  private float[] parameters() {
-    float[] parameters = adapter.initial(3);
-    Random random = new Random(11);
-    adapter
-        .tensors()
-        .forEach(tensor -> {
-          float[] values = tensor.read(parameters);
-          for (int i = 0; i < values.length; i++) {
-            values[i] += (float) (0.3 * random.nextGaussian());
-          }
-          tensor.write(values, parameters);
-        });
-    return parameters;
-  }
-
   private MemoryPlan.Builder plan(int rows) {
     MemoryPlan.Builder plan =
         new MemoryPlan.Builder().f32(PARAMETERS, adapter.rows(), AdapterParameters.COLUMNS);
@@ -75,7 +60,7 @@ public abstract class GenerationContract extends BackendContract {
   }
 
   private MolaHook hook(Backend backend, Region region) {
-    backend.memory().upload(parameters(), region.tensor(PARAMETERS));
+    backend.memory().upload(TinyModel.parameters(adapter), region.tensor(PARAMETERS));
     return new MolaHook(
         backend, adapter, region, region.tensor(PARAMETERS), null, MolaHook.Settings.INFERENCE);
   }

@@ -108,21 +108,6 @@ public abstract class SharedPrefixContract extends BackendContract {
 
   private record Gradients(Measured measured, HostTensor values) {}
 
-  private float[] parameters() {
-    float[] parameters = adapter.initial(3);
-    Random random = new Random(11);
-    adapter
-        .tensors()
-        .forEach(tensor -> {
-          float[] values = tensor.read(parameters);
-          for (int i = 0; i < values.length; i++) {
-            values[i] += (float) (0.3 * random.nextGaussian());
-          }
-          tensor.write(values, parameters);
-        });
-    return parameters;
-  }
-
   private static PassLimits limits(List<TokenBatch> batches, int keptBlocks) {
     int rows = batches.stream().mapToInt(TokenBatch::size).max().orElseThrow();
     int labelled = batches.stream().mapToInt(TokenBatch::labelled).max().orElseThrow();
@@ -152,7 +137,9 @@ public abstract class SharedPrefixContract extends BackendContract {
   }
 
   private MolaHook hook(Region region, BalanceLoss balance, @Nullable Tensor gradients) {
-    backend().memory().upload(parameters(), region.tensor(TrainingStep.PARAMETERS));
+    backend()
+        .memory()
+        .upload(TinyModel.parameters(adapter), region.tensor(TrainingStep.PARAMETERS));
     return new MolaHook(
         backend(),
         adapter,

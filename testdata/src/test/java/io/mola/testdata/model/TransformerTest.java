@@ -79,22 +79,6 @@ class TransformerTest {
   private static final List<Example> EXAMPLES =
       List.of(example(9, 4, 1), example(5, 1, 2), example(12, 10, 3));
 
-  /** Parameters with B alive, so that every gradient is. */
-  private float[] parameters() {
-    float[] parameters = adapter.initial(3);
-    SplittableRandom random = new SplittableRandom(11);
-    adapter
-        .tensors()
-        .forEach(tensor -> {
-          float[] values = tensor.read(parameters);
-          for (int i = 0; i < values.length; i++) {
-            values[i] += (float) (0.3 * random.nextGaussian());
-          }
-          tensor.write(values, parameters);
-        });
-    return parameters;
-  }
-
   private record Gradients(Measured measured, float[] values) {}
 
   private Gradients gradients(
@@ -132,9 +116,10 @@ class TransformerTest {
 
   @Test
   void recomputedBlocksGiveTheSameBits() {
-    Gradients kept = gradients(parameters(), 3, 3, true, BalanceLoss.MASKED, 0.1);
+    Gradients kept = gradients(TinyModel.parameters(adapter), 3, 3, true, BalanceLoss.MASKED, 0.1);
     for (int blocks = 1; blocks < 3; blocks++) {
-      Gradients recomputed = gradients(parameters(), blocks, 3, true, BalanceLoss.MASKED, 0.1);
+      Gradients recomputed =
+          gradients(TinyModel.parameters(adapter), blocks, 3, true, BalanceLoss.MASKED, 0.1);
 
       assertThat(recomputed.values()).isEqualTo(kept.values());
       assertThat(recomputed.measured().loss()).isEqualTo(kept.measured().loss());
@@ -144,8 +129,9 @@ class TransformerTest {
 
   @Test
   void accumulationEqualsTheBigBatchWithDropout() {
-    Gradients big = gradients(parameters(), 3, 3, true, BalanceLoss.NONE, 0);
-    Gradients accumulated = gradients(parameters(), 3, 1, true, BalanceLoss.NONE, 0);
+    Gradients big = gradients(TinyModel.parameters(adapter), 3, 3, true, BalanceLoss.NONE, 0);
+    Gradients accumulated =
+        gradients(TinyModel.parameters(adapter), 3, 1, true, BalanceLoss.NONE, 0);
 
     assertThat(accumulated.measured().loss()).isCloseTo(big.measured().loss(), within(1e-6));
     double largest = 0;
@@ -162,8 +148,8 @@ class TransformerTest {
   @Test
   void leavingOutUnlabelledRowsOfTheLastBlockChangesNothing() {
     // without a balance loss rows are left out; a coefficient of 0 keeps them all
-    Gradients few = gradients(parameters(), 3, 3, false, BalanceLoss.NONE, 0);
-    Gradients all = gradients(parameters(), 3, 3, false, BalanceLoss.MASKED, 0);
+    Gradients few = gradients(TinyModel.parameters(adapter), 3, 3, false, BalanceLoss.NONE, 0);
+    Gradients all = gradients(TinyModel.parameters(adapter), 3, 3, false, BalanceLoss.MASKED, 0);
 
     assertThat(few.measured().loss()).isCloseTo(all.measured().loss(), within(1e-6));
     for (int i = 0; i < few.values().length; i++) {
@@ -175,7 +161,7 @@ class TransformerTest {
   @Test
   void gradientsAgreeWithFiniteDifferences() {
     adapter = everyExpertChosen();
-    float[] at = parameters();
+    float[] at = TinyModel.parameters(adapter);
     float[] analytic = gradients(at, 3, 3, false, BalanceLoss.NONE, 0).values();
     double step = 2e-3;
     for (AdapterTensor tensor : adapter.tensors()) {

@@ -15,7 +15,8 @@ import java.util.function.Supplier;
  * and losses and parameters over some steps. Differences are relative, so that one tolerance holds
  * for all: of logits and gradients to the largest element of their tensor, of parameters to the way
  * that they have gone (in the 2-norm); these may be {@link Tolerances#MOVES} times as far apart as
- * the tolerance says.
+ * the tolerance says. Where a backend rounds more coarsely than float32 and no tolerance is given,
+ * those of {@link Tolerances} hold, in the 2-norm throughout.
  */
 public final class ParityVerifier {
   /** For two backends of float32, whatever their order of summation. */
@@ -51,14 +52,21 @@ public final class ParityVerifier {
         CaseResult.measured(
             name,
             List.of(
-                new Measure("logits_rel", relative(own.logits(), other.logits()), tolerance),
+                new Measure(
+                    "logits_rel",
+                    bySums
+                        ? ofSize(own.logits(), other.logits())
+                        : relative(own.logits(), other.logits()),
+                    tolerance),
                 new Measure(
                     "loss_rel", Math.abs(own.losses()[0] / other.losses()[0] - 1), tolerance),
                 new Measure("losses_rel", losses(own.losses(), other.losses()), tolerance),
                 new Measure(
                     "parameters_rel",
                     RecordedFloats.ofWay(own.parameters(), other.parameters(), other.start()),
-                    Tolerances.largest(Tolerances.MOVES, tolerance)))));
+                    bySums
+                        ? Tolerances.way(tolerance)
+                        : Tolerances.largest(Tolerances.MOVES, tolerance)))));
     if (bySums) {
       cases.add(gradientsAsAWhole(own, other, tolerance));
       return cases;
@@ -86,8 +94,7 @@ public final class ParityVerifier {
   /** A pick of an expert that turned over makes the gradient of a single tensor another one. */
   private static CaseResult gradientsAsAWhole(
       TrainingTrace own, TrainingTrace other, double tolerance) {
-    float[] zero = new float[own.gradients().length];
-    double off = RecordedFloats.ofWay(own.gradients(), other.gradients(), zero);
+    double off = ofSize(own.gradients(), other.gradients());
     return CaseResult.measured(
         "gradients",
         List.of(
@@ -113,6 +120,11 @@ public final class ParityVerifier {
       worst = RecordedFloats.worse(worst, Math.abs(own[s] / other[s] - 1));
     }
     return worst;
+  }
+
+  /** {@code ‖own − other‖ / ‖other‖}. */
+  private static double ofSize(float[] own, float[] other) {
+    return RecordedFloats.ofWay(own, other, new float[own.length]);
   }
 
   /** Largest difference, as a share of the largest element; NaN if an element is not a number. */

@@ -248,7 +248,7 @@ final class StepVerifier {
     if (!tolerances.areRecorded()) {
       float[] start = flat(c.folder().resolve(START));
       double way = RecordedFloats.ofWay(own, recorded, start);
-      measures.add(tolerances.share(recordedName + "_rel", way, bound, Tolerances.MOVES));
+      measures.add(new Measure(recordedName + "_rel", way, Tolerances.way(tolerances.relative())));
       return;
     }
     long beyond = 0;

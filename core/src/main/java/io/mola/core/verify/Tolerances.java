@@ -25,11 +25,17 @@ import io.mola.core.verify.CaseResult.Measure;
  * t</td></tr>
  * <tr><td>balance loss, a product of two shares</td><td>itself</td><td>2 t</td></tr>
  * <tr><td>picks of experts</td><td>all picks: those near a tie turn over</td><td>t</td></tr>
- * <tr><td>parameters after steps, norm of later gradients</td><td>the way that they have gone, the
- * norm</td><td>{@value #MOVES} t</td></tr>
+ * <tr><td>norm of later gradients</td><td>itself</td><td>{@value #MOVES} t</td></tr>
+ * <tr><td>parameters after steps</td><td>the way that they have gone</td><td>2 √({@value #GRADIENTS}
+ * t / π)</td></tr>
  * </table>
  *
- * For BF16 t is 0.039 with 4 blocks and 0.097 with 30, for TF32 an eighth of that. AdamW on
+ * Parameters follow the signs of gradients: AdamW's first step moves each by the learning rate,
+ * whatever the gradient's size. Where gradients differ by noise of a share ν of their own size,
+ * atan (ν) / π of them change their sign, each then stands two ways apart, and the 2-norm over all
+ * is 2 √(ν / π) of the way. ν is what gradients may differ by.
+ *
+ * <p>For BF16 t is 0.039 with 4 blocks and 0.097 with 30, for TF32 an eighth of that. AdamW on
  * recorded gradients has the float32 tolerance in every precision, for optimisers compute in
  * float32.
  *
@@ -37,11 +43,7 @@ import io.mola.core.verify.CaseResult.Measure;
  * @param blocks of the model
  */
 record Tolerances(InnerPrecision precision, int blocks) {
-  /**
-   * AdamW divides a gradient by its own size. Where a gradient is rounding noise, its sign is too,
-   * so parameters may be that many times as far apart. Small enough that BF16 still has to move
-   * them the right way.
-   */
+  /** Later gradients are those of parameters that are already apart. */
   static final double MOVES = 10;
 
   /**
@@ -95,6 +97,11 @@ record Tolerances(InnerPrecision precision, int blocks) {
   /** The tolerance of something that may be {@code factor} times {@code relative} off. */
   static double largest(double factor, double relative) {
     return Math.min(factor * relative, LARGEST);
+  }
+
+  /** What parameters after steps may differ by, as a share of the way that they have gone. */
+  static double way(double relative) {
+    return Math.min(2 * Math.sqrt(GRADIENTS * relative / Math.PI), LARGEST);
   }
 
   /** A measure that is relative anyway. */

@@ -6,7 +6,9 @@ import io.mola.core.backend.Backend;
 import io.mola.core.backend.InnerPrecision;
 import io.mola.core.verify.CaseResult.Measure;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.function.Supplier;
 
@@ -38,7 +40,7 @@ public final class ParityVerifier {
    * Runs on one backend after the other; each is opened when its turn comes and closed after it, so
    * that the memory of one is enough.
    *
-   * @return one case for the whole, one for each tensor's gradient
+   * @return one case for the whole, one for each tensor's gradient or kind of tensors
    */
   public List<CaseResult> compare(
       String name, Supplier<Backend> backend, Supplier<Backend> against) {
@@ -67,11 +69,11 @@ public final class ParityVerifier {
                     bySums
                         ? Tolerances.way(tolerance)
                         : Tolerances.largest(Tolerances.MOVES, tolerance)))));
+    AdapterParameters adapter = new AdapterParameters(run.source().config(), run.shape());
     if (bySums) {
-      cases.add(gradientsAsAWhole(own, other, tolerance));
+      cases.addAll(gradientsByKind(adapter, own, other, tolerance));
       return cases;
     }
-    AdapterParameters adapter = new AdapterParameters(run.source().config(), run.shape());
     for (AdapterTensor tensor : adapter.tensors()) {
       cases.add(
           CaseResult.measured(
@@ -91,15 +93,38 @@ public final class ParityVerifier {
     }
   }
 
-  /** A pick of an expert that turned over makes the gradient of a single tensor another one. */
-  private static CaseResult gradientsAsAWhole(
-      TrainingTrace own, TrainingTrace other, double tolerance) {
-    double off = ofSize(own.gradients(), other.gradients());
-    return CaseResult.measured(
-        "gradients",
-        List.of(
-            new Measure(
-                "gradients_rel", off, Tolerances.largest(Tolerances.GRADIENTS, tolerance))));
+  /**
+   * All gradients as one vector, then those of all blocks for each projection and kind: a pick of
+   * an expert that turned over makes the gradient of a single tensor another one.
+   */
+  private static List<CaseResult> gradientsByKind(
+      AdapterParameters adapter, TrainingTrace own, TrainingTrace other, double tolerance) {
+    Map<String, List<AdapterTensor>> kinds = new LinkedHashMap<>();
+    kinds.put("all gradients", adapter.tensors());
+    for (AdapterTensor tensor : adapter.tensors()) {
+      String name = "gradients of " + tensor.projection().shortName() + " " + tensor.kind();
+      kinds.computeIfAbsent(name, any -> new ArrayList<>()).add(tensor);
+    }
+    List<CaseResult> cases = new ArrayList<>();
+    kinds.forEach((name, tensors) -> {
+      float[] one = joined(tensors, own.gradients());
+      double off = ofSize(one, joined(tensors, other.gradients()));
+      boolean routers = tensors.stream().allMatch(t -> t.kind() == AdapterTensor.Kind.ROUTER);
+      double factor = (routers ? 2 : 1) * Tolerances.GRADIENTS;
+      double most = Tolerances.largest(factor, tolerance);
+      cases.add(CaseResult.measured(name, List.of(new Measure("gradients_rel", off, most))));
+    });
+    return cases;
+  }
+
+  private static float[] joined(List<AdapterTensor> tensors, float[] flat) {
+    float[] joined = new float[tensors.stream().mapToInt(AdapterTensor::size).sum()];
+    int at = 0;
+    for (AdapterTensor tensor : tensors) {
+      System.arraycopy(tensor.read(flat), 0, joined, at, tensor.size());
+      at += tensor.size();
+    }
+    return joined;
   }
 
   private static InnerPrecision coarser(InnerPrecision one, InnerPrecision two) {

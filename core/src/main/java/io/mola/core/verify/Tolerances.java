@@ -20,6 +20,8 @@ import io.mola.core.verify.CaseResult.Measure;
  * <tr><th>of</th><th>relative to</th><th>largest</th></tr>
  * <tr><td>logits</td><td>their 2-norm</td><td>t</td></tr>
  * <tr><td>gradients, all as one vector</td><td>their 2-norm</td><td>{@value #GRADIENTS} t</td></tr>
+ * <tr><td>gradients of routers alone, differences of two terms: {@code g_i (dg_i − Σ g_j
+ * dg_j)}</td><td>their 2-norm</td><td>2 · {@value #GRADIENTS} t</td></tr>
  * <tr><td>loss, norm of gradients</td><td>itself</td><td>t</td></tr>
  * <tr><td>log probability</td><td>the largest logit, since it is the difference of two</td><td>2
  * t</td></tr>

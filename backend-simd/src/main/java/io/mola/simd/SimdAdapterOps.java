@@ -250,8 +250,7 @@ final class SimdAdapterOps implements AdapterOps {
       if (frozen == null && member.b() == null) {
         return;
       }
-      int longest = frozen == null ? PackedActivations.longestBlock(n) : frozen.longestBlock(n);
-      PackedActivations packed = new PackedActivations().shape(space, n, dy.cols(), longest);
+      PackedActivations packed = new PackedActivations().shape(space, n, dy.cols());
       packing.add(packed.fromRows(dy.data(), dy.offset(), dy.cols()));
       if (frozen != null) {
         intoDx.add(new Term(packed, frozen));

@@ -68,8 +68,7 @@ final class SimdLinearOps implements LinearOps {
     for (int i = 0; i < terms.length; i++) {
       SimdTensor dy = SimdTensor.of(dys.get(i));
       PackedActivations packed =
-          new PackedActivations()
-              .shape(bench.workspace(), dy.rows(), dy.cols(), panels[i].longestBlock(dy.rows()));
+          new PackedActivations().shape(bench.workspace(), dy.rows(), dy.cols());
       packing[i] = packed.fromRows(dy.data(), dy.offset(), dy.cols());
       terms[i] = new Term(packed, panels[i]);
     }

@@ -154,7 +154,7 @@ final class SimdLossOps implements LossOps {
   /** {@code dx = dLogits · W}, one block of the vocabulary after the other. */
   private void gradient(SimdTensor dLogits, int rows, Panels head, SimdTensor dx, int first) {
     int vocabulary = dLogits.cols();
-    int longest = head.longestBlock(rows);
+    int longest = PackedActivations.longestBlock(rows);
     int block = Math.max(1, PACKED / Math.max(rows, PackedActivations.ROWS) / longest) * longest;
     for (int v0 = 0; v0 < vocabulary; v0 += block) {
       int width = Math.min(block, vocabulary - v0);

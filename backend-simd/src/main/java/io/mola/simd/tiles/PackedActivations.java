@@ -15,10 +15,7 @@ public final class PackedActivations {
   /** Longest block of k: a panel of that many rows stays in the inner cache beside a tile. */
   private static final int LONGEST_BLOCK = MicroKernel.COLUMNS == 32 ? 288 : 576;
 
-  /**
-   * Block of k where more than a panel must stay in the inner cache: four panels for one or two
-   * rows, or whole decoded rows.
-   */
+  /** Block of k for one or two rows, where four panels must stay in the inner cache. */
   static final int SHORT_BLOCK = 64;
 
   /** Blocks of k start at multiples of this, the block length of quantised weights. */

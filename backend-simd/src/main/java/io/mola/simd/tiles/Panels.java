@@ -11,16 +11,6 @@ public abstract class Panels {
   /** Outputs of a panel. */
   public static final int COLUMNS = MicroKernel.COLUMNS;
 
-  /** In which pieces a panel is best read. */
-  enum Reading {
-    /** Any block at any time. */
-    BLOCKS,
-    /** All blocks of one panel, then the next panel. */
-    PANEL_BY_PANEL,
-    /** One block of k of all panels, then the next block; by few workers, since each decodes. */
-    BLOCK_BY_BLOCK
-  }
-
   private final int k;
   private final int n;
 
@@ -44,8 +34,9 @@ public abstract class Panels {
     return scratch.panel(0);
   }
 
-  Reading reading() {
-    return Reading.BLOCKS;
+  /** Whether {@link #load} is dear, so that what it loads should meet as many tiles as it can. */
+  boolean isDecodedAtEachUse() {
+    return false;
   }
 
   /** What multiplies a single row; null: these panels are widened for that, too. */
@@ -56,13 +47,6 @@ public abstract class Panels {
   /** Neighbouring panels that are best loaded by one task. */
   int together() {
     return 1;
-  }
-
-  /** Longest block of k for a product with n tokens: see {@link PackedActivations#shape}. */
-  public final int longestBlock(int tokens) {
-    return reading() == Reading.BLOCK_BY_BLOCK
-        ? PackedActivations.SHORT_BLOCK
-        : PackedActivations.longestBlock(tokens);
   }
 
   /** Bytes that this object keeps. */

@@ -1,6 +1,5 @@
 package io.mola.simd.tiles;
 
-import io.mola.simd.tiles.Panels.Reading;
 import io.mola.simd.work.Stage;
 import java.util.Arrays;
 import java.util.Objects;
@@ -14,6 +13,9 @@ import org.jspecify.annotations.Nullable;
  * the block of the panel into scratch memory and multiplies all its tiles with it. Between blocks
  * the sums stay in a contiguous scratch; y, whose rows may lie a power of two apart, is read in the
  * first block and written in the last. A further term is just more blocks.
+ *
+ * <p>Weights that are decoded at each use meet several times as many tiles in a task, still some
+ * tiles after the other, so that these come from the inner cache.
  */
 public final class Product implements Stage {
   /** Up to this many rows are multiplied one by one, four panels at once. */
@@ -26,8 +28,11 @@ public final class Product implements Stage {
   /** Rows of an output tile that {@link MicroKernel#half} computes. */
   private static final int HALF_ROWS = 4;
 
-  /** Tiles of a task: about 130 to 200 tokens. */
-  private static final int TILES_PER_TASK = 26;
+  /** Tiles that are multiplied with a block of a panel in turn: about 130 to 200 tokens. */
+  private static final int TILES_AT_ONCE = 26;
+
+  /** Floats of the sums of a task with decoded weights: half of the inner cache. */
+  private static final int DECODED_SUMS = 1 << 16;
 
   /** Panels of a task: many, so that a block of x is seldom read from the outer cache. */
   private static final int PANELS_PER_TASK = 16;
@@ -45,7 +50,7 @@ public final class Product implements Stage {
   private final int n;
   private final int columns;
   private final int panels;
-  private final boolean direct;
+  private final boolean few;
   private final int tileBlocks;
   private final int tilesPerTask;
   private final int panelsPerTask;
@@ -68,32 +73,26 @@ public final class Product implements Stage {
     this.n = terms[0].x().n();
     this.columns = terms[0].w().n();
     this.panels = terms[0].w().count();
-    int tiles = terms[0].x().tiles();
-    Reading reading = Reading.BLOCKS;
+    int decodedTogether = 0;
     for (Term term : terms) {
-      Reading r = term.w().reading();
-      reading = r.compareTo(reading) > 0 ? r : reading;
+      if (term.w().isDecodedAtEachUse()) {
+        decodedTogether = Math.max(decodedTogether, term.w().together());
+      }
     }
-    this.direct = reading == Reading.BLOCK_BY_BLOCK;
-    int blocks =
-        switch (reading) {
-          case BLOCKS -> PackedActivations.ceiling(tiles, TILES_PER_TASK);
-          case PANEL_BY_PANEL -> 1;
-          case BLOCK_BY_BLOCK -> Math.min(tiles, scratch.length);
-        };
-    this.tilesPerTask = PackedActivations.ceiling(tiles, blocks);
-    this.tileBlocks = PackedActivations.ceiling(tiles, tilesPerTask);
-    if (reading == Reading.BLOCKS && n <= FEW_ROWS && mask == null) {
+    boolean decoded = decodedTogether > 0;
+    this.few = n <= FEW_ROWS && mask == null && !decoded;
+    int tiles = terms[0].x().tiles();
+    int most = decoded ? DECODED_SUMS / (decodedTogether * TILE) : TILES_AT_ONCE;
+    this.tileBlocks = PackedActivations.ceiling(tiles, Math.max(TILES_AT_ONCE, most));
+    this.tilesPerTask = PackedActivations.ceiling(tiles, tileBlocks);
+    if (few) {
       this.panelsPerTask = MicroKernel.ROW_PANELS;
     } else {
-      this.panelsPerTask = panelsPerTask(reading);
+      this.panelsPerTask = decoded ? decodedTogether : panelsPerTask();
     }
   }
 
-  private int panelsPerTask(Reading reading) {
-    if (reading != Reading.BLOCKS) {
-      return reading == Reading.PANEL_BY_PANEL ? 1 : panels;
-    }
+  private int panelsPerTask() {
     int group = PANELS_PER_TASK;
     int fewest = terms[0].w().together();
     while (group > fewest && tileBlocks * PackedActivations.ceiling(panels, group) < FEWEST_TASKS) {
@@ -135,7 +134,7 @@ public final class Product implements Stage {
     int p1 = Math.min(panels, p0 + panelsPerTask);
     int t0 = task % tileBlocks * tilesPerTask;
     int t1 = Math.min(terms[0].x().tiles(), t0 + tilesPerTask);
-    if (n <= FEW_ROWS && panelsPerTask == MicroKernel.ROW_PANELS && !direct && mask == null) {
+    if (few) {
       fewRows(p0, p1, scratch[worker]);
     } else {
       for (int i = 0; i < terms.length; i++) {
@@ -149,24 +148,26 @@ public final class Product implements Stage {
     Panels w = terms[i].w();
     int from = terms[i].from();
     boolean masked = i == 0 && mask != null;
-    boolean inPlace = direct && !masked;
-    float[] sums = s.sums(inPlace ? TILE : (p1 - p0) * (t1 - t0) * TILE);
+    float[] sums = s.sums((p1 - p0) * (t1 - t0) * TILE);
     for (int k0 = 0; k0 < x.k(); k0 += x.step()) {
       int kc = Math.min(x.step(), x.k() - k0);
       boolean first = i == 0 && k0 == 0;
       boolean last = i == terms.length - 1 && k0 + kc == x.k();
       boolean load = !first || (add && !masked);
-      boolean fromY = inPlace || (first && !masked);
-      boolean toY = inPlace || (last && !masked);
-      for (int p = p0; p < p1; p++) {
-        int wo = w.load(p, from + k0, kc, s, 1, 0);
-        int whole = p * COLUMNS + COLUMNS <= columns ? Math.min(t1, n / ROWS) : t0;
-        int so = (p - p0) * (t1 - t0) * TILE;
-        int edge = Math.max(t0, whole);
-        wholeTiles(x, k0, kc, w.array(s), wo, p, t0, edge, load, fromY, toY, sums, so);
-        for (int t = edge; t < t1; t++) {
-          int at = inPlace ? 0 : so + (t - t0) * TILE;
-          edgeTile(x, k0, kc, w.array(s), wo, p, t, load, fromY, toY, sums, at);
+      boolean fromY = first && !masked;
+      boolean toY = last && !masked;
+      for (int b0 = t0; b0 < t1; b0 += TILES_AT_ONCE) {
+        int b1 = Math.min(t1, b0 + TILES_AT_ONCE);
+        for (int p = p0; p < p1; p++) {
+          int wo = w.load(p, from + k0, kc, s, 1, 0);
+          int so = ((p - p0) * (t1 - t0) + b0 - t0) * TILE;
+          int whole = p * COLUMNS + COLUMNS <= columns ? Math.min(b1, n / ROWS) : b0;
+          int edge = Math.max(b0, whole);
+          wholeTiles(x, k0, kc, w.array(s), wo, p, b0, edge, load, fromY, toY, sums, so);
+          for (int t = edge; t < b1; t++) {
+            int at = so + (t - b0) * TILE;
+            edgeTile(x, k0, kc, w.array(s), wo, p, t, load, fromY, toY, sums, at);
+          }
         }
       }
     }
@@ -178,7 +179,7 @@ public final class Product implements Stage {
   /** Masks the sums of the first term and adds y; they go to y unless the next term takes them. */
   private void mask(int p0, int p1, int t0, int t1, float[] sums) {
     Mask drawn = Objects.requireNonNull(mask);
-    boolean toY = direct || terms.length == 1;
+    boolean toY = terms.length == 1;
     for (int p = p0; p < p1; p++) {
       int width = Math.min(COLUMNS, columns - p * COLUMNS);
       for (int t = t0; t < t1; t++) {

@@ -1,48 +1,34 @@
 package io.mola.simd.tiles;
 
-import io.mola.core.quant.RowDecoder;
 import io.mola.core.quant.StoredMatrix;
+import java.util.Arrays;
 
-/**
- * A frozen matrix in the backward direction, decoded from its file at each use: some whole rows at
- * once, of which each panel takes its columns.
- */
-final class StreamedColumns extends Panels {
-  private final StoredMatrix matrix;
-
-  /** Whether the values of a row are known to be finite; workers may find it out at once. */
-  private final boolean[] finite;
+/** In the backward direction: a row of the file holds a row of each panel. */
+final class StreamedColumns extends StreamedPanels {
+  /** Rows that are decoded at once, so that they are copied from the innermost cache. */
+  private static final int ROWS = 16;
 
   StreamedColumns(StoredMatrix matrix) {
-    super(matrix.out(), matrix.in());
-    this.matrix = matrix;
-    this.finite = new boolean[matrix.out()];
+    super(
+        matrix,
+        matrix.out(),
+        matrix.in(),
+        Math.max(together(matrix.in()), matrix.type().blockLength() / COLUMNS));
   }
 
   @Override
-  int load(int panel, int k0, int kc, WorkerScratch scratch, int room, int slot) {
-    long key = (long) k0 << 32 | kc;
-    float[] decoded = scratch.keptRows(this, key);
-    if (decoded == null) {
-      decoded = scratch.rows(kc * n());
-      for (int i = 0; i < kc; i++) {
-        RowDecoder.decodeRow(matrix, k0 + i, decoded, i * n());
-        if (!finite[k0 + i]) {
-          RowDecoder.requireFinite(matrix, k0 + i, decoded, i * n());
-          finite[k0 + i] = true;
-        }
+  void decode(int first, int end, int k0, int kc, WorkerScratch scratch, float[] to) {
+    int from = first * COLUMNS;
+    int width = Math.min(n(), end * COLUMNS) - from;
+    int padded = (end - first) * COLUMNS;
+    float[] parts = scratch.panel(ROWS * padded);
+    Arrays.fill(parts, 0, ROWS * padded, 0f);
+    for (int i = 0; i < kc; i += ROWS) {
+      int rows = Math.min(ROWS, kc - i);
+      decodeParts(k0 + i, rows, from, width, parts, 0, padded);
+      for (int j = 0; j < end - first; j++) {
+        Strips.copy(parts, j * COLUMNS, padded, rows, COLUMNS, to, (j * kc + i) * COLUMNS);
       }
-      scratch.keepRows(this, key);
     }
-    float[] to = scratch.panel(room * kc * COLUMNS);
-    int at = slot * kc * COLUMNS;
-    int columns = Math.min(COLUMNS, n() - panel * COLUMNS);
-    Strips.copy(decoded, panel * COLUMNS, n(), kc, columns, to, at);
-    return at;
-  }
-
-  @Override
-  Reading reading() {
-    return Reading.BLOCK_BY_BLOCK;
   }
 }

@@ -20,8 +20,8 @@ final class Q4_KDecoder implements CodedBlockDecoder {
       float d = BlockDecoder.half(from, block);
       float m = BlockDecoder.half(from, block + 2);
       for (int j = 0; j < 8; j++) {
-        float scale = d * scale(from, block + 4, j);
-        float minimum = m * minimum(from, block + 4, j);
+        float scale = d * SixBitScales.scale(from, block + 4, j);
+        float minimum = m * SixBitScales.minimum(from, block + 4, j);
         long quants = block + 16 + 32L * (j / 2);
         int shift = 4 * (j % 2);
         int base = at + 256 * b + 32 * j;
@@ -41,8 +41,8 @@ final class Q4_KDecoder implements CodedBlockDecoder {
       float d = BlockDecoder.half(from, block);
       float m = BlockDecoder.half(from, block + 2);
       for (int j = 0; j < 8; j++) {
-        scale[8 * b + j] = d * scale(from, block + 4, j);
-        minimum[8 * b + j] = -(m * minimum(from, block + 4, j));
+        scale[8 * b + j] = d * SixBitScales.scale(from, block + 4, j);
+        minimum[8 * b + j] = -(m * SixBitScales.minimum(from, block + 4, j));
         long quants = block + 16 + 32L * (j / 2);
         int shift = 4 * (j % 2);
         for (int i = 0; i < 32; i++) {
@@ -51,25 +51,5 @@ final class Q4_KDecoder implements CodedBlockDecoder {
         }
       }
     }
-  }
-
-  /** 6-bit scale of sub-block j: bytes 0..3 for j below 4, else four bits of 8..11, two of 0..3. */
-  static int scale(MemorySegment from, long packed, int j) {
-    int first = from.get(ValueLayout.JAVA_BYTE, packed + j % 4);
-    if (j < 4) {
-      return first & 63;
-    }
-    return (from.get(ValueLayout.JAVA_BYTE, packed + j + 4) & 15) | ((first >> 6) & 3) << 4;
-  }
-
-  /**
-   * 6-bit minimum of sub-block j: bytes 4..7 for j below 4, else four bits of 8..11, two of 4..7.
-   */
-  static int minimum(MemorySegment from, long packed, int j) {
-    int second = from.get(ValueLayout.JAVA_BYTE, packed + 4 + j % 4);
-    if (j < 4) {
-      return second & 63;
-    }
-    return ((from.get(ValueLayout.JAVA_BYTE, packed + j + 4) >> 4) & 15) | ((second >> 6) & 3) << 4;
   }
 }

@@ -20,8 +20,8 @@ final class Q5_KDecoder implements CodedBlockDecoder {
       float d = BlockDecoder.half(from, block);
       float m = BlockDecoder.half(from, block + 2);
       for (int j = 0; j < 8; j++) {
-        float scale = d * Q4_KDecoder.scale(from, block + 4, j);
-        float minimum = m * Q4_KDecoder.minimum(from, block + 4, j);
+        float scale = d * SixBitScales.scale(from, block + 4, j);
+        float minimum = m * SixBitScales.minimum(from, block + 4, j);
         int base = at + 256 * b + 32 * j;
         for (int i = 0; i < 32; i++) {
           to[base + i] = scale * quant(from, block, j, i) - minimum;
@@ -38,8 +38,8 @@ final class Q5_KDecoder implements CodedBlockDecoder {
       float d = BlockDecoder.half(from, block);
       float m = BlockDecoder.half(from, block + 2);
       for (int j = 0; j < 8; j++) {
-        scale[8 * b + j] = d * Q4_KDecoder.scale(from, block + 4, j);
-        minimum[8 * b + j] = -(m * Q4_KDecoder.minimum(from, block + 4, j));
+        scale[8 * b + j] = d * SixBitScales.scale(from, block + 4, j);
+        minimum[8 * b + j] = -(m * SixBitScales.minimum(from, block + 4, j));
         for (int i = 0; i < 32; i++) {
           q[256 * b + 32 * j + i] = (byte) quant(from, block, j, i);
         }

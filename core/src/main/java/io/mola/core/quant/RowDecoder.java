@@ -17,6 +17,18 @@ public final class RowDecoder {
   }
 
   /**
+   * {@code to[offset .. offset + count)} = elements [from, from + count) of logical row {@code
+   * row}; both multiples of the block length.
+   */
+  public static void decodePart(
+      StoredMatrix matrix, int row, int from, int count, float[] to, int offset) {
+    QuantType type = matrix.type();
+    long start = matrix.rowOffset(row) + type.rowBytes(from);
+    int blocks = count / type.blockLength();
+    BlockDecoder.of(type).decode(matrix.bytes(), start, blocks, to, offset);
+  }
+
+  /**
    * Checks decoded values of a row. Weights are mapped and not read when a model is opened, so a
    * damaged value shows only here; the check is one multiplication and one addition per value.
    *

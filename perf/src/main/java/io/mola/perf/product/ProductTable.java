@@ -93,7 +93,7 @@ final class ProductTable {
     private static int restAfter(String column) {
       return switch (column) {
         case "mkl" -> 220;
-        case "openblas" -> 50;
+        case "openblas" -> 250;
         default -> 0;
       };
     }

@@ -55,15 +55,9 @@ class PlannedStreamingTest {
     emulator.deviceMemory(device * 64 / 63 - spare + 96 * KIB);
     FineTuneResult tight = tuning.run(plan, Continuity.NONE, new TrainingListener() {});
 
-    System.err.println(
-        "LEFT "
-            + (placement.freeBytes() - placement.plannedBytes())
-            + " streamed "
-            + placement.frozen().streamedBytes()
-            + " got "
-            + count(tight, "streamed_weights_bytes"));
     assertThat(tight.parameters()).isEqualTo(roomy.parameters());
     assertThat(count(tight, "streamed_weights_bytes"))
+        .as("%d bytes left", placement.freeBytes() - placement.plannedBytes())
         .isEqualTo(placement.frozen().streamedBytes());
     long steps = TRAINING.steps() * placement.streaming().bytesPerStep(MICRO_BATCHES);
     // beside the steps there are two evaluations, forward only, and wrong guesses of what comes

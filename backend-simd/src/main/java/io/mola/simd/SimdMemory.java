@@ -16,8 +16,8 @@ import io.mola.simd.tiles.Workbench;
 
 /** Heap arrays, and frozen matrices that stay in their mapping. */
 final class SimdMemory implements Memory {
-  /** Sums, widened panels and decoded rows of one worker. */
-  private static final long WORKER_BYTES = 4L << 20;
+  /** Sums, widened panels and groups of panels of one worker: at most 1.6 MB together. */
+  private static final long WORKER_BYTES = 2L << 20;
 
   private final PanelCache cache;
   private final Workbench bench;

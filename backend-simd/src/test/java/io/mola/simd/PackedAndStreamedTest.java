@@ -25,6 +25,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** How a product is computed (cache, batch) cannot be seen in its bits. */
 class PackedAndStreamedTest {
   private static final int OUT = 83;
+  private static final RowOrder PAIRED = new RowOrder(50);
 
   /** Outputs of both directions, one after the other. */
   private static float[] products(StoredMatrix matrix, int n, long cacheBytes) {
@@ -38,11 +39,7 @@ class PackedAndStreamedTest {
               .build();
       Region region = backend.memory().allocate(plan);
       Tensor x = region.tensor("x");
-      Random random = new Random(5);
-      float[] values = new float[n * matrix.in()];
-      for (int i = 0; i < values.length; i++) {
-        values[i] = (float) random.nextGaussian();
-      }
+      float[] values = normal(n * matrix.in(), 5);
       backend.memory().upload(values, x);
       backend.linear().forward(x, List.of(w), List.of(region.tensor("y")));
       backend.linear().backward(List.of(region.tensor("y")), List.of(w), region.tensor("dx"));
@@ -67,6 +64,55 @@ class PackedAndStreamedTest {
     for (int n : new int[] {1, 6, 23}) {
       assertThat(products(matrix, n, 0)).isEqualTo(products(matrix, n, Long.MAX_VALUE));
     }
+  }
+
+  /** Panels in groups of several sizes, more than one block of inputs and of rows in a task. */
+  @ParameterizedTest
+  @EnumSource(QuantType.class)
+  void streamedWeightsGiveTheBitsOfPackedOnesInManyTasksToo(QuantType type) {
+    StoredMatrix matrix =
+        QuantisedMatrices.random(type, 1100, QuantisedMatrices.width(type, 1270), PAIRED, 4);
+    assertThat(products(matrix, 350, 0)).isEqualTo(products(matrix, 350, Long.MAX_VALUE));
+  }
+
+  @Test
+  void streamedWeightsOfTwoTypesAddUpToTheBitsOfPackedOnes() {
+    float[] streamed = backward(0);
+    assertThat(streamed).isEqualTo(backward(Long.MAX_VALUE));
+    assertThat(streamed).doesNotContain(0f);
+  }
+
+  private static float[] backward(long cacheBytes) {
+    int n = 300;
+    StoredMatrix one = QuantisedMatrices.random(QuantType.Q8_0, 70, 1024, RowOrder.PLAIN, 6);
+    StoredMatrix two = QuantisedMatrices.random(QuantType.Q4_K, 650, 1024, RowOrder.PLAIN, 7);
+    try (Backend backend = new SimdBackendProvider().open(new BackendSettings(2, cacheBytes));
+        FrozenMatrix first = backend.memory().load(one);
+        FrozenMatrix second = backend.memory().load(two)) {
+      MemoryPlan plan =
+          new MemoryPlan.Builder()
+              .f32("dy1", n, one.out())
+              .f32("dy2", n, two.out())
+              .f32("dx", n, one.in())
+              .build();
+      Region region = backend.memory().allocate(plan);
+      backend.memory().upload(normal(n * one.out(), 8), region.tensor("dy1"));
+      backend.memory().upload(normal(n * two.out(), 9), region.tensor("dy2"));
+      List<Tensor> dys = List.of(region.tensor("dy1"), region.tensor("dy2"));
+      backend.linear().backward(dys, List.of(first, second), region.tensor("dx"));
+      float[] dx = new float[n * one.in()];
+      backend.memory().download(region.tensor("dx"), dx);
+      return dx;
+    }
+  }
+
+  private static float[] normal(int count, long seed) {
+    Random random = new Random(seed);
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return values;
   }
 
   @ParameterizedTest

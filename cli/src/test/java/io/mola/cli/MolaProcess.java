@@ -86,7 +86,7 @@ final class MolaProcess {
   private static MolaProcess start(Path folder, ProcessBuilder builder) throws IOException {
     Path answer = Files.createTempFile(folder, "answer", ".txt");
     Path text = Files.createTempFile(folder, "text", ".txt");
-    builder.environment().put("MALLOC_TRIM_THRESHOLD_", "131072"); // as ./mola does
+    builder.environment().putIfAbsent("MALLOC_TRIM_THRESHOLD_", "131072"); // as ./mola does
     Process process = builder.redirectOutput(answer.toFile()).redirectError(text.toFile()).start();
     return new MolaProcess(process, answer, text);
   }

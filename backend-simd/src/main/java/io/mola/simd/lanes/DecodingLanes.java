@@ -39,23 +39,20 @@ public final class DecodingLanes {
   public static void decodeParts(
       StoredMatrix matrix, int row, int rows, int from, int count, float[] to, int at, int ld) {
     QuantType type = matrix.type();
-    MemorySegment bytes = matrix.bytes();
+    MemorySegment file = matrix.bytes();
     long skip = type.rowBytes(from);
     int blocks = count / type.blockLength();
     for (int r = 0; r < rows; r++) {
       long offset = matrix.rowOffset(row + r) + skip;
       int t = at + r * ld;
-      if (VectorWidth.BITS == 128) {
-        RowDecoder.decodePart(matrix, row + r, from, count, to, t);
-        continue;
-      }
-      switch (type) {
-        case Q4_0 -> nibbles(bytes, offset, blocks, false, to, t);
-        case Q4_1 -> nibbles(bytes, offset, blocks, true, to, t);
-        case Q8_0 -> bytes(bytes, offset, blocks, to, t);
-        case Q4_K -> superNibbles(bytes, offset, blocks, to, t);
-        case Q6_K -> sixBits(bytes, offset, blocks, to, t);
-        case BF16 -> brain(bytes, offset, count, to, t);
+      switch (VectorWidth.BITS == 128 ? null : type) {
+        case null -> RowDecoder.decodePart(matrix, row + r, from, count, to, t);
+        case Q4_0 -> nibbles(file, offset, blocks, false, to, t);
+        case Q4_1 -> nibbles(file, offset, blocks, true, to, t);
+        case Q8_0 -> signedBytes(file, offset, blocks, to, t);
+        case Q4_K -> superNibbles(file, offset, blocks, to, t);
+        case Q6_K -> sixBits(file, offset, blocks, to, t);
+        case BF16 -> upperHalves(file, offset, count, to, t);
         default -> RowDecoder.decodePart(matrix, row + r, from, count, to, t);
       }
     }
@@ -89,7 +86,7 @@ public final class DecodingLanes {
   }
 
   /** BF16: the upper halves of floats. */
-  private static void brain(MemorySegment from, long offset, int count, float[] to, int at) {
+  private static void upperHalves(MemorySegment from, long offset, int count, float[] to, int at) {
     int i = 0;
     for (; i <= count - 8; i += 8) {
       ((IntVector)
@@ -105,7 +102,7 @@ public final class DecodingLanes {
   }
 
   /** Q8_0: half d, 32 signed bytes. */
-  private static void bytes(MemorySegment from, long offset, int blocks, float[] to, int at) {
+  private static void signedBytes(MemorySegment from, long offset, int blocks, float[] to, int at) {
     for (int b = 0; b < blocks; b++) {
       long block = offset + 34L * b;
       FloatVector scale = FloatVector.broadcast(F, half(from, block));
@@ -152,9 +149,9 @@ public final class DecodingLanes {
       long block = offset + 210L * b;
       float d = half(from, block + 208);
       for (int i = 0; i < 64; i += 8) {
-        int half = i / 32;
+        int upper = i / 32;
         int in = i % 32;
-        long low = block + 64L * half + in;
+        long low = block + 64L * upper + in;
         IntVector a =
             (IntVector)
                 ByteVector.fromMemorySegment(B, from, low, ORDER)
@@ -167,8 +164,8 @@ public final class DecodingLanes {
             (IntVector)
                 ByteVector.fromMemorySegment(B, from, block + 128 + i, ORDER)
                     .convertShape(VectorOperators.ZERO_EXTEND_B2I, I, 0);
-        long scales = block + 192 + 8L * half + in / 16;
-        int t = at + 256 * b + 128 * half + in;
+        long scales = block + 192 + 8L * upper + in / 16;
+        int t = at + 256 * b + 128 * upper + in;
         float s = d * from.get(ValueLayout.JAVA_BYTE, scales);
         IntVector q = a.and(15).or(high.lanewise(VectorOperators.LSHL, 4).and(48));
         ((FloatVector) q.convert(VectorOperators.I2F, 0))

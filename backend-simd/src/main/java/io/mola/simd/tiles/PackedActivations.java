@@ -18,8 +18,14 @@ public final class PackedActivations {
   /** Block of k for one or two rows, where four panels must stay in the inner cache. */
   static final int SHORT_BLOCK = 64;
 
-  /** Blocks of k start at multiples of this, the block length of quantised weights. */
-  private static final int BLOCK_ALIGNMENT = 32;
+  /** Blocks of k start at multiples of this, the block length of most quantised weights. */
+  private static final int ALIGNMENT = 32;
+
+  /** The same for K-quants, whose rows have such a length. */
+  private static final int LONG_ALIGNMENT = 256;
+
+  /** Shortest block of k that a packed matrix is made with. */
+  private static final int SHORTEST_BLOCK = 32;
 
   private static final int TILES_PER_TASK = 4;
 
@@ -44,11 +50,13 @@ public final class PackedActivations {
 
   /** The same with k in blocks of even length, at most {@code longest}. */
   public PackedActivations shape(Workspace workspace, int n, int k, int longest) {
-    int parts = ceiling(k, longest);
+    int alignment = k % LONG_ALIGNMENT == 0 ? LONG_ALIGNMENT : ALIGNMENT;
+    int most = Math.max(alignment, longest / alignment * alignment);
+    int parts = k <= longest ? 1 : ceiling(k, most);
     this.n = n;
     this.k = k;
     this.tiles = ceiling(n, ROWS);
-    this.step = ceiling(ceiling(k, parts), BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT;
+    this.step = ceiling(ceiling(k, parts), alignment) * alignment;
     Workspace.Ints slab = workspace.ints(Math.toIntExact(size(n, k, step)));
     this.data = slab.data();
     this.base = slab.offset();
@@ -62,7 +70,7 @@ public final class PackedActivations {
 
   /** Ints that a packed [n, k] takes at most. */
   public static long bound(int n, int k) {
-    return size(n, k, SHORT_BLOCK / 2);
+    return size(n, k, SHORTEST_BLOCK);
   }
 
   private static long size(int n, int k, int step) {

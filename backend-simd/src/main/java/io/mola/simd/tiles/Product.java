@@ -31,6 +31,9 @@ public final class Product implements Stage {
   /** Tiles that are multiplied with a block of a panel in turn: about 130 to 200 tokens. */
   private static final int TILES_AT_ONCE = 26;
 
+  /** Tasks for each worker with decoded weights, if there are tiles enough. */
+  private static final int TASKS_PER_WORKER = 2;
+
   /** Floats of the sums of a task with decoded weights: half of the inner cache. */
   private static final int DECODED_SUMS = 1 << 16;
 
@@ -80,10 +83,17 @@ public final class Product implements Stage {
       }
     }
     boolean decoded = decodedTogether > 0;
+    // decoded panels of one matrix share a buffer, so that four of them cannot stand side by side
     this.few = n <= FEW_ROWS && mask == null && !decoded;
     int tiles = terms[0].x().tiles();
     int most = decoded ? DECODED_SUMS / (decodedTogether * TILE) : TILES_AT_ONCE;
-    this.tileBlocks = PackedActivations.ceiling(tiles, Math.max(TILES_AT_ONCE, most));
+    int blocks = PackedActivations.ceiling(tiles, Math.max(TILES_AT_ONCE, most));
+    if (decoded) {
+      int groups = PackedActivations.ceiling(panels, decodedTogether);
+      int wanted = PackedActivations.ceiling(TASKS_PER_WORKER * scratch.length, groups);
+      blocks = Math.max(blocks, Math.min(tiles, wanted));
+    }
+    this.tileBlocks = blocks;
     this.tilesPerTask = PackedActivations.ceiling(tiles, tileBlocks);
     if (few) {
       this.panelsPerTask = MicroKernel.ROW_PANELS;
@@ -156,17 +166,20 @@ public final class Product implements Stage {
       boolean load = !first || (add && !masked);
       boolean fromY = first && !masked;
       boolean toY = last && !masked;
-      for (int b0 = t0; b0 < t1; b0 += TILES_AT_ONCE) {
-        int b1 = Math.min(t1, b0 + TILES_AT_ONCE);
-        for (int p = p0; p < p1; p++) {
-          int wo = w.load(p, from + k0, kc, s, 1, 0);
-          int so = ((p - p0) * (t1 - t0) + b0 - t0) * TILE;
-          int whole = p * COLUMNS + COLUMNS <= columns ? Math.min(b1, n / ROWS) : b0;
-          int edge = Math.max(b0, whole);
-          wholeTiles(x, k0, kc, w.array(s), wo, p, b0, edge, load, fromY, toY, sums, so);
-          for (int t = edge; t < b1; t++) {
-            int at = so + (t - b0) * TILE;
-            edgeTile(x, k0, kc, w.array(s), wo, p, t, load, fromY, toY, sums, at);
+      for (int g = p0; g < p1; g += w.together()) {
+        int end = Math.min(p1, g + w.together());
+        for (int b0 = t0; b0 < t1; b0 += TILES_AT_ONCE) {
+          int b1 = Math.min(t1, b0 + TILES_AT_ONCE);
+          for (int p = g; p < end; p++) {
+            int wo = w.load(p, from + k0, kc, s, 1, 0);
+            int so = ((p - p0) * (t1 - t0) + b0 - t0) * TILE;
+            int whole = p * COLUMNS + COLUMNS <= columns ? Math.min(b1, n / ROWS) : b0;
+            int edge = Math.max(b0, whole);
+            wholeTiles(x, k0, kc, w.array(s), wo, p, b0, edge, load, fromY, toY, sums, so);
+            for (int t = edge; t < b1; t++) {
+              int at = so + (t - b0) * TILE;
+              edgeTile(x, k0, kc, w.array(s), wo, p, t, load, fromY, toY, sums, at);
+            }
           }
         }
       }

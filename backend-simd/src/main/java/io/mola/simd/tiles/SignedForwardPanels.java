@@ -43,7 +43,7 @@ final class SignedForwardPanels extends CodedPanels implements RowMultiplier {
     int at = slot * kc * COLUMNS;
     int first = panel * k() + k0;
     int blocks = kc / BLOCK;
-    float[] scale = scratch.rows(blocks * COLUMNS);
+    float[] scale = scratch.group(blocks * COLUMNS);
     widen(halves, first / BLOCK * COLUMNS, blocks * COLUMNS, scale, 0);
     widen(codes, first * COLUMNS, scale, blocks, to, at);
     return at;
@@ -82,7 +82,7 @@ final class SignedForwardPanels extends CodedPanels implements RowMultiplier {
   public void row(int first, int second, float[] x, int xo, WorkerScratch scratch, float[] sums) {
     int blocks = k() / BLOCK;
     int count = blocks * COLUMNS;
-    float[] scale = scratch.rows(2 * count);
+    float[] scale = scratch.group(2 * count);
     widen(halves, first * count, count, scale, 0);
     widen(halves, second * count, count, scale, count);
     int qa = first * k() * COLUMNS;

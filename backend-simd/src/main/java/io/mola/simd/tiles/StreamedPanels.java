@@ -41,11 +41,11 @@ abstract class StreamedPanels extends Panels {
   @Override
   final int load(int panel, int k0, int kc, WorkerScratch scratch, int room, int slot) {
     int first = panel / together * together;
-    long key = (long) k0 << 40 | (long) kc << 24 | first;
-    if (scratch.keptRows(this, key) == null) {
-      float[] to = scratch.rows(together * kc * COLUMNS);
+    long key = (long) k0 << 40 | (long) kc << 24 | first; // kc is below 2^16, panels below 2^24
+    if (!scratch.holdsGroup(this, key)) {
+      float[] to = scratch.group(together * kc * COLUMNS);
       decode(first, Math.min(count(), first + together), k0, kc, scratch, to);
-      scratch.keepRows(this, key);
+      scratch.keepGroup(this, key);
     }
     return (panel - first) * kc * COLUMNS;
   }
@@ -58,9 +58,10 @@ abstract class StreamedPanels extends Panels {
 
   /** As {@link DecodingLanes#decodeParts}; rows are checked at first use. */
   final void decodeParts(int row, int rows, int from, int count, float[] to, int at, int ld) {
+    float[] whole = null;
     for (int r = row; r < row + rows; r++) {
       if (!finite[r]) {
-        float[] whole = new float[matrix.in()];
+        whole = whole == null ? new float[matrix.in()] : whole;
         RowDecoder.decodeRow(matrix, r, whole, 0);
         RowDecoder.requireFinite(matrix, r, whole, 0);
         finite[r] = true;
@@ -71,7 +72,7 @@ abstract class StreamedPanels extends Panels {
 
   @Override
   final float[] array(WorkerScratch scratch) {
-    return scratch.rows();
+    return scratch.group();
   }
 
   @Override

@@ -42,8 +42,8 @@ public final class Strips extends Panels {
   int load(int panel, int k0, int kc, WorkerScratch scratch, int room, int slot) {
     int first = panel / TOGETHER * TOGETHER;
     long key = (long) k0 << 32 | first;
-    if (scratch.keptRows(this, key) == null) {
-      float[] to = scratch.rows(TOGETHER * kc * COLUMNS);
+    if (!scratch.holdsGroup(this, key)) {
+      float[] to = scratch.group(TOGETHER * kc * COLUMNS);
       int from = offset + k0 * ld + first * COLUMNS;
       int columns = n() - first * COLUMNS;
       if (columns >= TOGETHER * COLUMNS) {
@@ -57,14 +57,14 @@ public final class Strips extends Panels {
       for (int i = 0; mask != null && i < TOGETHER && i * COLUMNS < columns; i++) {
         mask.apply(to, i * kc * COLUMNS, k0, kc, first + i);
       }
-      scratch.keepRows(this, key);
+      scratch.keepGroup(this, key);
     }
     return (panel - first) * kc * COLUMNS;
   }
 
   @Override
   float[] array(WorkerScratch scratch) {
-    return scratch.rows();
+    return scratch.group();
   }
 
   @Override

@@ -13,12 +13,12 @@ public final class WorkerScratch {
 
   private float[] panel = new float[0];
   private float[] sums = new float[0];
-  private float[] rows = new float[0];
+  private float[] group = new float[0];
   private int[] words = new int[0];
-  private @Nullable Object rowsOf;
-  private long rowsKey;
+  private @Nullable Object groupOf;
+  private long groupKey;
 
-  /** Widened panels. */
+  /** A widened panel, or parts of rows on their way into one. */
   float[] panel(int length) {
     if (panel.length < length) {
       panel = new float[length];
@@ -34,18 +34,18 @@ public final class WorkerScratch {
     return sums;
   }
 
-  /** Decoded rows; their former contents are void afterwards. */
-  public float[] rows(int length) {
-    rowsOf = null;
-    if (rows.length < length) {
-      rows = new float[length];
+  /** Some neighbouring panels; their former contents are void afterwards. */
+  float[] group(int length) {
+    groupOf = null;
+    if (group.length < length) {
+      group = new float[length];
     }
-    return rows;
+    return group;
   }
 
-  /** The decoded rows as they are. */
-  float[] rows() {
-    return rows;
+  /** The panels as they are. */
+  float[] group() {
+    return group;
   }
 
   /** Ints that live for one task. */
@@ -56,15 +56,15 @@ public final class WorkerScratch {
     return words;
   }
 
-  /** The decoded rows, if they are those that {@link #keepRows} was told. */
+  /** Whether the panels are those that {@link #keepGroup} was told. */
   @SuppressWarnings("ReferenceEquality") // the owner itself, not one like it
-  float @Nullable [] keptRows(Object owner, long key) {
-    return rowsOf == owner && rowsKey == key ? rows : null;
+  boolean holdsGroup(Object owner, long key) {
+    return groupOf == owner && groupKey == key;
   }
 
-  /** Notes what the decoded rows are, for the next call that needs the same. */
-  void keepRows(Object owner, long key) {
-    rowsOf = owner;
-    rowsKey = key;
+  /** Notes what the panels are, for the next call that needs the same. */
+  void keepGroup(Object owner, long key) {
+    groupOf = owner;
+    groupKey = key;
   }
 }

@@ -7,7 +7,8 @@ import java.util.List;
 
 /**
  * What a process has resident besides the buffers of the computation. The constants are measured on
- * Linux, 64 bits, with the launcher's options, from /proc/self/smaps at the largest resident set.
+ * Linux, 64 bits, with the launcher's options and malloc's threshold, from /proc/self/smaps at the
+ * largest resident set.
  *
  * @param parameterArrays arrays of all parameters outside the backend
  * @param examples the data set as tokens
@@ -22,7 +23,7 @@ public record ProcessFootprint(long parameterArrays, long examples, long tokeniz
   private static final long CODE_BYTES = 28L << 20;
 
   /** What the compilers work with: the largest kernels need it within the first steps. */
-  private static final long COMPILER_BYTES = 30L << 20;
+  private static final long COMPILER_BYTES = 34L << 20;
 
   /** Room of young objects (-Xmn of the launcher), all of which is touched again and again. */
   private static final long YOUNG_BYTES = 24L << 20;

@@ -71,7 +71,7 @@ public final class ParityVerifier {
                         : Tolerances.largest(Tolerances.MOVES, tolerance)))));
     AdapterParameters adapter = new AdapterParameters(run.source().config(), run.shape());
     if (bySums) {
-      cases.addAll(gradientsByKind(adapter, own, other, tolerance));
+      cases.addAll(gradientsByKind(adapter, own.gradients(), other.gradients(), tolerance));
       return cases;
     }
     for (AdapterTensor tensor : adapter.tensors()) {
@@ -97,8 +97,8 @@ public final class ParityVerifier {
    * All gradients as one vector, then those of all blocks for each projection and kind: a pick of
    * an expert that turned over makes the gradient of a single tensor another one.
    */
-  private static List<CaseResult> gradientsByKind(
-      AdapterParameters adapter, TrainingTrace own, TrainingTrace other, double tolerance) {
+  static List<CaseResult> gradientsByKind(
+      AdapterParameters adapter, float[] own, float[] other, double tolerance) {
     Map<String, List<AdapterTensor>> kinds = new LinkedHashMap<>();
     kinds.put("all gradients", adapter.tensors());
     for (AdapterTensor tensor : adapter.tensors()) {
@@ -107,10 +107,10 @@ public final class ParityVerifier {
     }
     List<CaseResult> cases = new ArrayList<>();
     kinds.forEach((name, tensors) -> {
-      float[] one = joined(tensors, own.gradients());
-      double off = ofSize(one, joined(tensors, other.gradients()));
+      float[] one = joined(tensors, own);
+      double off = ofSize(one, joined(tensors, other));
       boolean routers = tensors.stream().allMatch(t -> t.kind() == AdapterTensor.Kind.ROUTER);
-      double factor = (routers ? 2 : 1) * Tolerances.GRADIENTS;
+      double factor = routers ? Tolerances.ROUTER_GRADIENTS : Tolerances.GRADIENTS;
       double most = Tolerances.largest(factor, tolerance);
       cases.add(CaseResult.measured(name, List.of(new Measure("gradients_rel", off, most))));
     });

@@ -19,9 +19,9 @@ import io.mola.core.verify.CaseResult.Measure;
  * <caption>Relative tolerances</caption>
  * <tr><th>of</th><th>relative to</th><th>largest</th></tr>
  * <tr><td>logits</td><td>their 2-norm</td><td>t</td></tr>
- * <tr><td>gradients, all as one vector</td><td>their 2-norm</td><td>{@value #GRADIENTS} t</td></tr>
+ * <tr><td>gradients, all as one vector; of a projection in all blocks</td><td>their 2-norm</td><td>{@value #GRADIENTS} t</td></tr>
  * <tr><td>gradients of routers alone, differences of two terms: {@code g_i (dg_i − Σ g_j
- * dg_j)}</td><td>their 2-norm</td><td>2 · {@value #GRADIENTS} t</td></tr>
+ * dg_j)}</td><td>their 2-norm</td><td>{@value #ROUTER_GRADIENTS} t</td></tr>
  * <tr><td>loss, norm of gradients</td><td>itself</td><td>t</td></tr>
  * <tr><td>log probability</td><td>the largest logit, since it is the difference of two</td><td>2
  * t</td></tr>
@@ -32,7 +32,9 @@ import io.mola.core.verify.CaseResult.Measure;
  * t / π)</td></tr>
  * </table>
  *
- * Parameters follow the signs of gradients: AdamW's first step moves each by the learning rate,
+ * No share passes above a half, however many blocks: see {@link #largest}.
+ *
+ * <p>Parameters follow the signs of gradients: AdamW's first step moves each by the learning rate,
  * whatever the gradient's size. Where gradients differ by noise of a share ν of their own size,
  * atan (ν) / π of them change their sign, each then stands two ways apart, and the 2-norm over all
  * is 2 √(ν / π) of the way. ν is what gradients may differ by.
@@ -54,6 +56,9 @@ record Tolerances(InnerPrecision precision, int blocks) {
    * gradients are as far apart as logits to within a factor of two.
    */
   static final double GRADIENTS = 4;
+
+  /** See the table. */
+  static final double ROUTER_GRADIENTS = 2 * GRADIENTS;
 
   /**
    * No share passes above it, however many blocks: parameters that never moved, and a gradient of

@@ -2,24 +2,26 @@
 
     step_costs.py MODEL.gguf [--rounds N]
 
-Random tokens in examples of 64, all labelled, so that attention's share stays what it is. A step's time
-includes the optimiser. Code is compiled over many thousand tokens, so every case is two calls of
-`mola finetune --profile`, one with twice as many steps, and their difference counts. Cases follow each
-other in turn, the table has medians.
+Random tokens in examples of 64, all labelled, so that attention's share stays what it is. A step's time,
+optimiser included, is the median time between the progress lines of the second half of a run of `mola
+finetune`: before that, code is still being compiled. Cases follow each other in turn, the table has
+medians over rounds.
 """
 import argparse
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 MOLA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "mola")
 LENGTH = 64
-WARM_UP_EXAMPLES = 32
-FEWEST_STEPS = 4
+STEPS_OF_ONE_EXAMPLE = 100
+FEWEST_STEPS = 8
 EXAMPLES = [1, 2, 4, 8, 16, 32]
 PROCESSORS = len(os.sched_getaffinity(0))
 
@@ -32,16 +34,9 @@ def write_tokens(path, count):
             file.write(json.dumps({"input_ids": tokens, "labels": tokens}) + "\n")
 
 
-def difference(model, tokens, folder, **options):
-    """Seconds and GFLOP of a step after the first ones."""
-    steps = max(FEWEST_STEPS, WARM_UP_EXAMPLES // options["examples"])
-    once, done, _ = run(model, tokens, folder, steps, **options)
-    twice, all_done, gflop = run(model, tokens, folder, 2 * steps, **options)
-    return (twice - once) / (all_done - done), gflop
-
-
-def run(model, tokens, folder, steps, examples, experts="2468", threads=PROCESSORS):
-    """Seconds of all steps but the first, their number, GFLOP of one."""
+def run(model, tokens, folder, examples, experts="2468", threads=PROCESSORS):
+    """Seconds and GFLOP of a step."""
+    steps = steps_of(examples)
     command = [
         MOLA, "finetune", "--json", "--profile", "--backend", "simd", "--base-model", model,
         "--data-path", tokens, "--output-dir", os.path.join(folder, "out"), "--overwrite",
@@ -49,12 +44,25 @@ def run(model, tokens, folder, steps, examples, experts="2468", threads=PROCESSO
         "--lora-r", "8", "--lora-alpha", "16", "--top-k", "2", "--lora-dropout", "0.05", "--learning-rate", "3e-4",
         "--max-steps", str(steps), "--threads", str(threads), "--no-share-prefix",
     ]  # fmt: skip
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}\n{done.stderr}")
-    step = json.loads(done.stdout.splitlines()[-1])["profile"]
-    gflop = sum(operation["gflop_per_step"] for operation in step["operations"])
-    return step["seconds_per_step"] * step["steps"], step["steps"], gflop
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ends, text = [], []
+    for line in process.stderr:
+        text.append(line)
+        progress = re.match(r"step (\d+)/", line)
+        if progress:
+            ends.append((int(progress[1]), time.monotonic()))
+    answer = process.stdout.read()
+    if process.wait() != 0 or not ends or ends[-1][0] != steps:
+        sys.exit(f"{' '.join(command)}\n{''.join(text)}")
+    profile = json.loads(answer.splitlines()[-1])["profile"]
+    gflop = sum(operation["gflop_per_step"] for operation in profile["operations"])
+    late = [end for end in ends if end[0] >= steps // 2]
+    durations = [(t1 - t0) / (s1 - s0) for (s0, t0), (s1, t1) in zip(late, late[1:])]
+    return statistics.median(durations), gflop
+
+
+def steps_of(examples):
+    return max(FEWEST_STEPS, STEPS_OF_ONE_EXAMPLE // examples)
 
 
 def medians(runs):
@@ -73,11 +81,11 @@ def main():
     results = {case: [] for case in cases}
     with tempfile.TemporaryDirectory() as folder:
         tokens = os.path.join(folder, "tokens.jsonl")
-        write_tokens(tokens, 2 * max(WARM_UP_EXAMPLES, FEWEST_STEPS * max(EXAMPLES)))
+        write_tokens(tokens, max(steps_of(n) * n for n in EXAMPLES))
         for number in range(arguments.rounds):
             print(f"round {number + 1} of {arguments.rounds}, load {os.getloadavg()[0]:.2f}", file=sys.stderr)
             for case, options in cases.items():
-                results[case].append(difference(arguments.model, tokens, folder, **options))
+                results[case].append(run(arguments.model, tokens, folder, **options))
 
     print(f"{'':<24}{'s/step':>8}{'ms/token':>10}{'GFLOP':>8}{'GFLOP/s':>9}{'ratio':>7}")
     references = {"tokens": ("tokens", 8), "experts": ("experts", "2468"), "threads": ("threads", 1)}

@@ -16,9 +16,10 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Parts of rows of frozen matrices as floats, eight codes at a time in 256-bit registers, also
- * where vectors are wider. Types that are not here take the definition itself. Values are those of
- * {@link RowDecoder}, but for the sign of a zero: {@code q · scale} has at most 24 significant
- * bits, so that a fused multiply-add rounds where the definition does.
+ * where vectors are wider. Types that are not here take the definition itself, at 128 bits all do.
+ * Values are those of {@link RowDecoder}, but for the sign of a zero: {@code q · scale}, and a
+ * minimum that stands for an offset of q, have at most 24 significant bits, so that a fused
+ * multiply-add rounds where the definition does.
  */
 public final class DecodingLanes {
   private static final VectorSpecies<Byte> B = ByteVector.SPECIES_64;

@@ -42,8 +42,8 @@ final class PackedHeads {
     return Stage.of(
         heads.length * runs,
         (task, worker) -> {
-          int head = task / runs;
-          int first = task % runs * TILES_PER_TASK;
+          int head = task % heads.length;
+          int first = task / heads.length * TILES_PER_TASK;
           for (int tile = first; tile < Math.min(tiles, first + TILES_PER_TASK); tile++) {
             int row = tile * PackedActivations.ROWS;
             heads[head].packRows(x.data(), x.offset() + head * c + row * x.ld(), x.ld(), tile);

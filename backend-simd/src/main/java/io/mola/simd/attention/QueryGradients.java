@@ -66,7 +66,7 @@ final class QueryGradients {
   }
 
   private void task(int task, int worker) {
-    int block = batch.blocks() - 1 - task / shape.heads();
+    int block = task / shape.heads();
     int head = task % shape.heads();
     int kvHead = head / (shape.heads() / shape.kvHeads());
     int first = batch.first(block);

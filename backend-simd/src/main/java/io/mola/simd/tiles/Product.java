@@ -140,9 +140,20 @@ public final class Product implements Stage {
 
   @Override
   public void run(int task, int worker) {
-    int p0 = task / tileBlocks * panelsPerTask;
+    // by shares of the rows, so that a worker mostly reads rows that it packed; in a share by
+    // panels
+    int groups = PackedActivations.ceiling(panels, panelsPerTask);
+    int shares = Math.min(scratch.length, tileBlocks);
+    int share = 0;
+    while (task >= groups * firstBlock(share + 1, shares)) {
+      share++;
+    }
+    int first = firstBlock(share, shares);
+    int blocks = firstBlock(share + 1, shares) - first;
+    int rest = task - groups * first;
+    int p0 = rest / blocks * panelsPerTask;
     int p1 = Math.min(panels, p0 + panelsPerTask);
-    int t0 = task % tileBlocks * tilesPerTask;
+    int t0 = Math.min(terms[0].x().tiles(), (first + rest % blocks) * tilesPerTask);
     int t1 = Math.min(terms[0].x().tiles(), t0 + tilesPerTask);
     if (few) {
       fewRows(p0, p1, scratch[worker]);
@@ -151,6 +162,10 @@ public final class Product implements Stage {
         term(i, p0, p1, t0, t1, scratch[worker]);
       }
     }
+  }
+
+  private int firstBlock(int share, int shares) {
+    return share * tileBlocks / shares;
   }
 
   private void term(int i, int p0, int p1, int t0, int t1, WorkerScratch s) {

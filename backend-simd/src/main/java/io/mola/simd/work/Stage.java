@@ -8,6 +8,16 @@ public interface Stage extends Task {
   /** Their number. */
   int count();
 
+  /** Number of parts that are shared out among workers each for itself. */
+  default int parts() {
+    return 1;
+  }
+
+  /** A part; their tasks follow each other. */
+  default Stage part(int index) {
+    return this;
+  }
+
   /** So many tasks that {@code task} does. */
   static Stage of(int count, Task task) {
     return new Tasks(count, task);

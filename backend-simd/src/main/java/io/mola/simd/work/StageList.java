@@ -10,6 +10,12 @@ public final class StageList implements Stage {
 
   /** Adds the tasks of another stage behind those that are there. */
   public void add(Stage part) {
+    if (part instanceof StageList list) {
+      for (int i = 0; i < list.size; i++) {
+        add(list.parts[i]);
+      }
+      return;
+    }
     if (size == parts.length) {
       parts = Arrays.copyOf(parts, 2 * size);
     }
@@ -29,6 +35,16 @@ public final class StageList implements Stage {
   @Override
   public int count() {
     return count;
+  }
+
+  @Override
+  public int parts() {
+    return size;
+  }
+
+  @Override
+  public Stage part(int index) {
+    return parts[index];
   }
 
   @Override

@@ -6,8 +6,12 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The caller and its helpers. A dispatch is a list of {@link Stage stages}; the tasks of a stage
- * are claimed from a counter; a stage starts when all tasks of the one before are done.
+ * The caller and its helpers. A dispatch is a list of {@link Stage stages}; a stage starts when all
+ * tasks of the one before are done.
+ *
+ * <p>Each part of a stage is cut into as many runs of tasks as there are workers. A worker claims
+ * the tasks of its own runs first, then those that others have left. Most stages number their tasks
+ * by rows, so that a worker finds in its own cache what it wrote there in the stage before.
  *
  * <p>Forking and joining costs as much as a small product (0.1 to 0.3 ms with a fork-join pool), so
  * helpers spin for the next dispatch before they park: a dispatch then takes a few microseconds.
@@ -65,7 +69,7 @@ public final class WorkerPool implements AutoCloseable {
       stages[0].run(0, 0); // nothing to share: a row of a token by token generation
       return;
     }
-    Round current = new Round(stages);
+    Round current = new Round(stages, size);
     if (size > 1) {
       round = current;
       for (int i = 0; i < helpers.length; i++) {
@@ -124,26 +128,34 @@ public final class WorkerPool implements AutoCloseable {
     private static final int SPINS_BEFORE_YIELD = 10_000;
 
     private final Stage[] stages;
+    private final int workers;
 
-    /** Claimed tasks of every stage, then finished tasks of every stage. */
+    /** Finished tasks by stage; claimed tasks by stage, part and run. */
     private final AtomicIntegerArray counters;
 
     private volatile @Nullable Throwable failure;
 
-    Round(Stage[] stages) {
+    Round(Stage[] stages, int workers) {
       this.stages = stages;
-      this.counters = new AtomicIntegerArray(2 * stages.length);
+      this.workers = workers;
+      int parts = 0;
+      for (Stage stage : stages) {
+        parts += stage.parts();
+      }
+      this.counters = new AtomicIntegerArray(stages.length + parts * workers);
     }
 
     @SuppressWarnings("ThreadPriorityCheck") // yields only when the machine is overcommitted
     void work(int worker) {
+      int claimed = stages.length;
       for (int s = 0; s < stages.length; s++) {
-        claim(s, worker);
+        claim(s, claimed, worker);
+        claimed += stages[s].parts() * workers;
         int last = stages.length - 1;
         if (worker != 0 && counters.get(last) >= stages[last].count()) {
           return; // nothing left to claim: only the caller waits for the end
         }
-        for (int spins = 0; counters.get(stages.length + s) < stages[s].count(); spins++) {
+        for (int spins = 0; counters.get(s) < stages[s].count(); spins++) {
           if (spins < SPINS_BEFORE_YIELD) {
             Thread.onSpinWait();
           } else {
@@ -153,18 +165,32 @@ public final class WorkerPool implements AutoCloseable {
       }
     }
 
-    private void claim(int s, int worker) {
-      int count = stages[s].count();
+    private void claim(int s, int claimed, int worker) {
       Stage stage = stages[s];
-      for (int i; (i = counters.getAndIncrement(s)) < count; ) {
+      for (int i = 0; i < workers; i++) {
+        int run = (worker + i) % workers;
+        for (int part = 0; part < stage.parts(); part++) {
+          claim(s, stage.part(part), run, claimed + part * workers + run, worker);
+        }
+      }
+    }
+
+    private void claim(int s, Stage part, int run, int claimed, int worker) {
+      int begin = (int) ((long) run * part.count() / workers);
+      int end = (int) ((run + 1L) * part.count() / workers);
+      while (counters.get(claimed) < end - begin) {
+        int task = begin + counters.getAndIncrement(claimed);
+        if (task >= end) {
+          return;
+        }
         if (failure == null) {
           try {
-            stage.run(i, worker);
+            part.run(task, worker);
           } catch (Throwable t) {
             failure = t; // any of them: the result is void
           }
         }
-        counters.getAndIncrement(stages.length + s);
+        counters.getAndIncrement(s);
       }
     }
 

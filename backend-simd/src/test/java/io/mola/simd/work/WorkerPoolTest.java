@@ -53,6 +53,41 @@ class WorkerPoolTest {
   }
 
   @Test
+  void eachWorkerBeginsWithARunOfItsOwn() {
+    try (WorkerPool pool = new WorkerPool(2)) {
+      int[] workers = new int[8];
+      AtomicInteger begun = new AtomicInteger();
+      // the first task of each worker waits for the other's, so that neither can take both
+      Task task =
+          (index, worker) -> {
+            workers[index] = worker;
+            begun.incrementAndGet();
+            while (begun.get() < 2) {
+              Thread.onSpinWait();
+            }
+          };
+      pool.run(Stage.of(8, task));
+      assertThat(workers[0]).isZero();
+      assertThat(workers[4]).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void partsWithinPartsAreAllRun() {
+    try (WorkerPool pool = new WorkerPool(3)) {
+      AtomicIntegerArray runs = new AtomicIntegerArray(4);
+      Stage inner =
+          Stage.all(
+              Stage.of(5, (index, worker) -> runs.incrementAndGet(0)),
+              Stage.of(1, (index, worker) -> runs.incrementAndGet(1)));
+      Stage outer = Stage.all(inner, Stage.of(2, (index, worker) -> runs.incrementAndGet(2)));
+      assertThat(outer.parts()).isEqualTo(3);
+      pool.run(outer, Stage.of(1, (index, worker) -> runs.addAndGet(3, outer.count())));
+      assertThat(runs).hasToString("[5, 1, 2, 8]");
+    }
+  }
+
+  @Test
   void partsOfAStageKeepTheirOrder() {
     try (WorkerPool pool = new WorkerPool(1)) {
       StringBuilder log = new StringBuilder();

@@ -40,21 +40,9 @@ final class SimdActivationOps implements ActivationOps {
         EXPONENTIAL_CHUNK,
         (start, count, worker) -> {
           float[] e = bench.scratch()[worker].sums(count);
-          expOfNegative(g.data(), g.offset() + start, count, e);
+          Exponential.scaled(g.data(), g.offset() + start, -1f, e, 0, count);
           silu(g, u, to, start, count, e);
         });
-  }
-
-  /** {@code e = exp(−x)}. */
-  private static void expOfNegative(float[] x, int from, int count, float[] e) {
-    int i = 0;
-    for (; i <= count - L; i += L) {
-      FloatVector.fromArray(F, x, from + i).neg().intoArray(e, i);
-    }
-    for (; i < count; i++) {
-      e[i] = -x[from + i];
-    }
-    Exponential.apply(e, 0, count);
   }
 
   private static void silu(
@@ -90,7 +78,7 @@ final class SimdActivationOps implements ActivationOps {
         EXPONENTIAL_CHUNK,
         (start, count, worker) -> {
           float[] e = bench.scratch()[worker].sums(count);
-          expOfNegative(g.data(), g.offset() + start, count, e);
+          Exponential.scaled(g.data(), g.offset() + start, -1f, e, 0, count);
           siluBackward(d, g, u, dg, du, start, count, e);
         });
   }

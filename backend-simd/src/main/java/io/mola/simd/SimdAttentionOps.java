@@ -39,31 +39,36 @@ final class SimdAttentionOps implements AttentionOps {
         bench.pool(),
         x.rows(),
         ROWS_PER_TASK,
-        (row, worker) -> {
-          int angle = angles.at(position[row]);
-          for (int head = 0; head < x.cols(); head += c) {
-            rotate(x.data(), x.at(row) + head, angles.data(), angle, c / 2, sign);
-          }
-        });
+        (row, worker) ->
+            rotate(
+                x.data(), x.at(row), x.cols(), angles.data(), angles.at(position[row]), c, sign));
   }
 
-  private static void rotate(float[] x, int at, float[] table, int to, int half, float sign) {
+  /** Turns all heads of a row: angle by angle, so that each is read once. */
+  private static void rotate(
+      float[] x, int at, int cols, float[] table, int to, int c, float sign) {
+    int half = c / 2;
+    int end = at + cols;
     int i = 0;
     for (; i <= half - L; i += L) {
       FloatVector cos = FloatVector.fromArray(F, table, to + i);
       FloatVector sin = FloatVector.fromArray(F, table, to + half + i).mul(sign);
-      FloatVector first = FloatVector.fromArray(F, x, at + i);
-      FloatVector second = FloatVector.fromArray(F, x, at + half + i);
-      first.mul(cos).sub(second.mul(sin)).intoArray(x, at + i);
-      second.mul(cos).add(first.mul(sin)).intoArray(x, at + half + i);
+      for (int head = at; head < end; head += c) {
+        FloatVector first = FloatVector.fromArray(F, x, head + i);
+        FloatVector second = FloatVector.fromArray(F, x, head + half + i);
+        first.mul(cos).sub(second.mul(sin)).intoArray(x, head + i);
+        second.mul(cos).add(first.mul(sin)).intoArray(x, head + half + i);
+      }
     }
     for (; i < half; i++) {
       float cos = table[to + i];
       float sin = table[to + half + i] * sign;
-      float first = x[at + i];
-      float second = x[at + half + i];
-      x[at + i] = first * cos - second * sin;
-      x[at + half + i] = second * cos + first * sin;
+      for (int head = at; head < end; head += c) {
+        float first = x[head + i];
+        float second = x[head + half + i];
+        x[head + i] = first * cos - second * sin;
+        x[head + half + i] = second * cos + first * sin;
+      }
     }
   }
 

@@ -2,6 +2,7 @@ package io.mola.simd.attention;
 
 import io.mola.core.backend.AttentionShape;
 import io.mola.simd.lanes.Exponential;
+import io.mola.simd.lanes.Logarithm;
 import io.mola.simd.tiles.MicroKernel;
 import io.mola.simd.tiles.PackedActivations;
 import io.mola.simd.tiles.Workbench;
@@ -121,8 +122,7 @@ public final class AttentionForward {
   }
 
   private void task(int task, int worker) {
-    // late blocks see most keys: they go first
-    int block = batch.blocks() - 1 - task / shape.heads();
+    int block = task / shape.heads();
     int head = task % shape.heads();
     int kvHead = head / group;
     int first = batch.first(block);
@@ -167,13 +167,16 @@ public final class AttentionForward {
   }
 
   private void finish(float[] s, int first, int count, int head) {
-    for (int lane = 0; lane < count; lane++) {
-      float sum = s[sumAt + lane];
-      if (lse != null) {
-        float log = (float) (s[maxAt + lane] + StrictMath.log(sum));
-        lse.data()[lse.at(first + lane) + head] = log;
+    if (lse != null) {
+      System.arraycopy(s, sumAt, s, factorAt, COLUMNS);
+      Logarithm.apply(s, factorAt, COLUMNS);
+      LanePanel.add(s, maxAt, s, factorAt);
+      for (int lane = 0; lane < count; lane++) {
+        lse.data()[lse.at(first + lane) + head] = s[factorAt + lane];
       }
-      s[factorAt + lane] = 1f / sum;
+    }
+    for (int lane = 0; lane < count; lane++) {
+      s[factorAt + lane] = 1f / s[sumAt + lane];
     }
     LanePanel.turnBack(s, outAt, c, s, factorAt, out, first, count, head * c);
   }

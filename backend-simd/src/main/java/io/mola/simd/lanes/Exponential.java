@@ -42,10 +42,14 @@ public final class Exponential {
 
   /** {@code a[i] = exp(a[i])} for i in [from, from + count). */
   public static void apply(float[] a, int from, int count) {
-    int end = from + count;
-    int i = from;
-    for (; i <= end - VectorWidth.LANES; i += VectorWidth.LANES) {
-      FloatVector x = FloatVector.fromArray(F, a, i);
+    scaled(a, from, 1f, a, from, count);
+  }
+
+  /** {@code to[at + i] = exp(factor · a[from + i])} for i below count. */
+  public static void scaled(float[] a, int from, float factor, float[] to, int at, int count) {
+    int i = 0;
+    for (; i <= count - VectorWidth.LANES; i += VectorWidth.LANES) {
+      FloatVector x = FloatVector.fromArray(F, a, from + i).mul(factor);
       // what will be replaced is computed for 0: at the bound the half power would be subnormal,
       // which takes the processor a hundred cycles, and masked scores are infinitely small
       VectorMask<Float> below = x.compare(VectorOperators.LT, LOWEST);
@@ -66,10 +70,10 @@ public final class Exponential {
       IntVector half = t.reinterpretAsInts().sub(ROUND_BITS - 126);
       FloatVector power = half.lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
       p = p.mul(power).mul(2f);
-      p.blend(0f, below).blend(Float.POSITIVE_INFINITY, above).intoArray(a, i);
+      p.blend(0f, below).blend(Float.POSITIVE_INFINITY, above).intoArray(to, at + i);
     }
-    for (; i < end; i++) {
-      a[i] = of(a[i]);
+    for (; i < count; i++) {
+      to[at + i] = of(factor * a[from + i]);
     }
   }
 

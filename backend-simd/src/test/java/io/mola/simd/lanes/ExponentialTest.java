@@ -43,6 +43,18 @@ class ExponentialTest {
   }
 
   @Test
+  void aFactorAndAnotherArrayGiveTheSameBits() {
+    float[] x = {-3, 0.5f, 80, -90, 0, 7, -1, 2, 3, 4, 5, 6, 7, 8, 9, 10, -11, 12, 13};
+    float[] y = new float[x.length + 1];
+    Exponential.scaled(x, 1, -1f, y, 2, x.length - 1);
+    for (int i = 1; i < x.length; i++) {
+      assertThat(y[i + 1]).isEqualTo(Exponential.of(-x[i]));
+    }
+    assertThat(y[0]).isZero();
+    assertThat(y[1]).isZero();
+  }
+
+  @Test
   void theEndsOfTheRangeAreZeroInfinityAndNaN() {
     float[] x = new float[2 * VectorWidth.LANES];
     float[] ends = {

@@ -140,8 +140,7 @@ public final class Product implements Stage {
 
   @Override
   public void run(int task, int worker) {
-    // by shares of the rows, so that a worker mostly reads rows that it packed; in a share by
-    // panels
+    // a share of the rows for each worker, which mostly packed them itself; in a share by panels
     int groups = PackedActivations.ceiling(panels, panelsPerTask);
     int shares = Math.min(scratch.length, tileBlocks);
     int share = 0;

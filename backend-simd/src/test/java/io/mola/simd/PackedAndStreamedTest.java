@@ -21,6 +21,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** How a product is computed (cache, batch) cannot be seen in its bits. */
 class PackedAndStreamedTest {
@@ -29,7 +30,12 @@ class PackedAndStreamedTest {
 
   /** Outputs of both directions, one after the other. */
   private static float[] products(StoredMatrix matrix, int n, long cacheBytes) {
-    try (Backend backend = new SimdBackendProvider().open(new BackendSettings(2, cacheBytes));
+    return products(matrix, n, cacheBytes, 2);
+  }
+
+  private static float[] products(StoredMatrix matrix, int n, long cacheBytes, int threads) {
+    try (Backend backend =
+            new SimdBackendProvider().open(new BackendSettings(threads, cacheBytes));
         FrozenMatrix w = backend.memory().load(matrix)) {
       MemoryPlan plan =
           new MemoryPlan.Builder()
@@ -73,6 +79,17 @@ class PackedAndStreamedTest {
     StoredMatrix matrix =
         QuantisedMatrices.random(type, 1100, QuantisedMatrices.width(type, 1270), PAIRED, 4);
     assertThat(products(matrix, 350, 0)).isEqualTo(products(matrix, 350, Long.MAX_VALUE));
+  }
+
+  /** Several blocks of rows, as many as workers, fewer, and a number that they do not divide. */
+  @ParameterizedTest(name = "{0} workers")
+  @ValueSource(ints = {2, 3, 4, 7})
+  void anyNumberOfWorkersGivesTheBitsOfOne(int workers) {
+    StoredMatrix matrix = QuantisedMatrices.random(QuantType.Q4_1, 650, 320, RowOrder.PLAIN, 4);
+    for (long cacheBytes : new long[] {0, Long.MAX_VALUE}) {
+      float[] alone = products(matrix, 650, cacheBytes, 1);
+      assertThat(products(matrix, 650, cacheBytes, workers)).isEqualTo(alone);
+    }
   }
 
   @Test

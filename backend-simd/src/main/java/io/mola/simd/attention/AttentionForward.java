@@ -2,7 +2,6 @@ package io.mola.simd.attention;
 
 import io.mola.core.backend.AttentionShape;
 import io.mola.simd.lanes.Exponential;
-import io.mola.simd.lanes.Logarithm;
 import io.mola.simd.tiles.MicroKernel;
 import io.mola.simd.tiles.PackedActivations;
 import io.mola.simd.tiles.Workbench;
@@ -167,16 +166,13 @@ public final class AttentionForward {
   }
 
   private void finish(float[] s, int first, int count, int head) {
-    if (lse != null) {
-      System.arraycopy(s, sumAt, s, factorAt, COLUMNS);
-      Logarithm.apply(s, factorAt, COLUMNS);
-      LanePanel.add(s, maxAt, s, factorAt);
-      for (int lane = 0; lane < count; lane++) {
-        lse.data()[lse.at(first + lane) + head] = s[factorAt + lane];
-      }
-    }
     for (int lane = 0; lane < count; lane++) {
-      s[factorAt + lane] = 1f / s[sumAt + lane];
+      float sum = s[sumAt + lane];
+      if (lse != null) {
+        float log = (float) (s[maxAt + lane] + StrictMath.log(sum));
+        lse.data()[lse.at(first + lane) + head] = log;
+      }
+      s[factorAt + lane] = 1f / sum;
     }
     LanePanel.turnBack(s, outAt, c, s, factorAt, out, first, count, head * c);
   }

@@ -68,14 +68,6 @@ final class LanePanel {
     b.intoArray(sum, at + L);
   }
 
-  /** {@code y[lane] += x[lane]} for one row. */
-  static void add(float[] x, int xo, float[] y, int at) {
-    FloatVector.fromArray(F, y, at).add(FloatVector.fromArray(F, x, xo)).intoArray(y, at);
-    FloatVector.fromArray(F, y, at + L)
-        .add(FloatVector.fromArray(F, x, xo + L))
-        .intoArray(y, at + L);
-  }
-
   /** {@code s[r][lane] -= shift[lane]} for some rows. */
   static void subtract(float[] s, int so, int rows, float[] shift, int at) {
     FloatVector a = FloatVector.fromArray(F, shift, at);

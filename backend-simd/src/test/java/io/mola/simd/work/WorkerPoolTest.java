@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,22 +54,25 @@ class WorkerPoolTest {
   }
 
   @Test
-  void eachWorkerBeginsWithARunOfItsOwn() {
+  void workersInStepEachDoTheirOwnHalfOfEveryPart() {
     try (WorkerPool pool = new WorkerPool(2)) {
-      int[] workers = new int[8];
-      AtomicInteger begun = new AtomicInteger();
-      // the first task of each worker waits for the other's, so that neither can take both
-      Task task =
-          (index, worker) -> {
-            workers[index] = worker;
-            begun.incrementAndGet();
-            while (begun.get() < 2) {
-              Thread.onSpinWait();
-            }
-          };
-      pool.run(Stage.of(8, task));
-      assertThat(workers[0]).isZero();
-      assertThat(workers[4]).isEqualTo(1);
+      long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+      AtomicIntegerArray begun = new AtomicIntegerArray(2);
+      AtomicIntegerArray workers = new AtomicIntegerArray(8);
+      // the n-th task of a worker waits for the n-th of the other, so that nobody has time to help
+      IntFunction<Stage> four =
+          first ->
+              Stage.of(
+                  4,
+                  (index, worker) -> {
+                    workers.set(first + index, worker);
+                    int mine = begun.incrementAndGet(worker);
+                    while (begun.get(1 - worker) < mine && System.nanoTime() < end) {
+                      Thread.onSpinWait();
+                    }
+                  });
+      pool.run(Stage.all(four.apply(0), four.apply(4)));
+      assertThat(workers).hasToString("[0, 0, 1, 1, 0, 0, 1, 1]");
     }
   }
 
